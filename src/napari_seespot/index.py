@@ -1,0 +1,311 @@
+"""Which spots lie in this slab and window, at most N of them.
+
+The index holds nothing but where the four levels of the row order begin
+(`napari_seespot.priority`): a slab in z is a binary search in each level.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_seespot import _index_kernels
+from napari_seespot.priority import LEVEL_LIMITS, level_of, priority
+
+if TYPE_CHECKING:
+    from napari_seespot.spots import Spots
+
+# numba's stubs take a compiled function to have no arguments.
+kernels: Any = _index_kernels
+
+__all__ = ["FLOOR", "Box", "Chosen", "SpotIndex"]
+
+FLOOR = 16
+"""A code (channel and unmixed channel) that is in view shows this many spots."""
+
+_PARALLEL_ROWS = 1_000_000  # below this, a second thread costs more than it gives
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in (z, y, x), in voxels of level 0, both ends included.
+
+    Ends are compared as float32, like the positions.
+    """
+
+    low: tuple[float, float, float] = (-np.inf, -np.inf, -np.inf)
+    high: tuple[float, float, float] = (np.inf, np.inf, np.inf)
+
+    @property
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Low and high ends as float32, each of shape (3,)."""
+        return np.asarray(self.low, np.float32), np.asarray(self.high, np.float32)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The rows to draw, and how many there are in all.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,)
+        In row order.
+    total : int
+        How many spots of the box pass: more than m where the choice was limited.
+    """
+
+    rows: np.ndarray
+    total: int
+
+    @property
+    def limited(self) -> bool:
+        """Whether some spots of the box are not among the rows."""
+        return self.total > len(self.rows)
+
+
+class SpotIndex:
+    """Answers about boxes of space over spots in row order.
+
+    Parameters
+    ----------
+    spots : Spots
+        Not copied; the index adds four numbers.
+    """
+
+    def __init__(self, spots: Spots) -> None:
+        self._spots = spots
+        self._z, self._y, self._x = (spots.column(axis) for axis in "zyx")
+        self._levels = _level_slices(spots.column("spot_id"), self._z)
+        self._n_codes = len(spots.channels) * (len(spots.channels) + 1)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the index holds besides the table."""
+        return 16 * len(self._levels)
+
+    def rows_in(
+        self,
+        box: Box,
+        allowed: np.ndarray | None = None,
+        where: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return all rows in a box that pass, in row order, int64.
+
+        Parameters
+        ----------
+        box : Box
+        allowed : ndarray of bool, shape (n_codes,), optional
+            The codes that pass.
+        where : ndarray of bool, shape (n,), optional
+            The rows that pass.
+        """
+        parts = self._collect(self._slices(box), box, allowed, where)
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    def counts(
+        self,
+        box: Box,
+        allowed: np.ndarray | None = None,
+        where: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return how many rows of each code in a box pass, int64, (n_codes,)."""
+        allowed, mask = self._filters(allowed, where)
+        low, high = box.ends
+        halves = _halves(self._slices(box))
+        counts = np.zeros((len(halves), self._n_codes), np.int64)
+
+        def count(place: int) -> None:
+            for start, stop in halves[place]:
+                kernels.count_codes(
+                    start, stop, *self._arrays, low, high, allowed, mask, counts[place]
+                )
+
+        _run(count, len(halves))
+        return np.asarray(counts.sum(axis=0))
+
+    def choose(
+        self,
+        box: Box,
+        limit: int,
+        allowed: np.ndarray | None = None,
+        where: np.ndarray | None = None,
+        counts: np.ndarray | None = None,
+    ) -> Chosen:
+        """Return at most about `limit` rows in a box, the same ones each time.
+
+        All rows where there are no more than `limit`; else those of the
+        highest priority, and at least `FLOOR` of each code in the box (or all
+        it has), so that none disappears.
+
+        Parameters
+        ----------
+        box, allowed, where
+            As in `rows_in`.
+        limit : int
+        counts : ndarray of int64, shape (n_codes,), optional
+            What `counts` would return, where the caller knows it.
+        """
+        slices = self._slices(box)
+        if sum(stop - start for start, stop in slices) <= max(8 * limit, 100_000):
+            rows = self.rows_in(box, allowed, where)
+            if len(rows) <= limit:
+                return Chosen(rows, len(rows))
+            counts = np.bincount(self._spots.code[rows], minlength=self._n_codes)
+            rows = self._most_important(rows, limit)
+        else:
+            counts = self.counts(box, allowed, where) if counts is None else counts
+            rows = self._first_levels(slices, box, limit, allowed, where)
+        rows = self._with_floor(rows, counts, slices, box, where)
+        return Chosen(rows, int(counts.sum()))
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        return self._z, self._y, self._x, self._spots.code
+
+    def _filters(
+        self, allowed: np.ndarray | None, where: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if allowed is None:
+            allowed = np.ones(self._n_codes, np.bool_)
+        return allowed.view(np.uint8), kernels.no_mask() if where is None else where
+
+    def _slices(self, box: Box) -> list[tuple[int, int]]:
+        """Return each level's rows whose z is in the box; none has a NaN z."""
+        low, high = np.float32(box.low[0]), np.float32(box.high[0])
+        slices = []
+        for start, stop in self._levels:
+            z = self._z[start:stop]
+            first = int(np.searchsorted(z, low, side="left"))
+            last = int(np.searchsorted(z, high, side="right"))
+            slices.append((start + first, start + max(first, last)))
+        return slices
+
+    def _collect(
+        self,
+        slices: list[tuple[int, int]],
+        box: Box,
+        allowed: np.ndarray | None,
+        where: np.ndarray | None,
+    ) -> list[np.ndarray]:
+        allowed, mask = self._filters(allowed, where)
+        low, high = box.ends
+        halves = _halves(slices)
+        found: list[np.ndarray] = [np.zeros(0, np.int64)] * len(halves)
+
+        def collect(place: int) -> None:
+            rows = sum(stop - start for start, stop in halves[place])
+            out = np.empty(rows + 1, np.int64)
+            n = 0
+            for start, stop in halves[place]:
+                n = kernels.collect(
+                    start, stop, *self._arrays, low, high, allowed, mask, out, n
+                )
+            found[place] = out[:n]
+
+        _run(collect, len(halves))
+        return found
+
+    def _first_levels(
+        self,
+        slices: list[tuple[int, int]],
+        box: Box,
+        limit: int,
+        allowed: np.ndarray | None,
+        where: np.ndarray | None,
+    ) -> np.ndarray:
+        """Return the `limit` most important rows from as few levels as hold them."""
+        rows = np.zeros(0, np.int64)
+        for part in slices:
+            more = self._collect([part], box, allowed, where)
+            rows = np.concatenate([rows, *more])
+            if len(rows) >= limit:
+                return self._most_important(rows, limit)
+        return rows
+
+    def _most_important(self, rows: np.ndarray, limit: int) -> np.ndarray:
+        """Return the `limit` rows of the lowest priority numbers, in row order."""
+        if len(rows) <= limit:
+            return rows
+        if limit <= 0:
+            return rows[:0]
+        ids = self._spots.column("spot_id")[rows]
+        # Equal priorities are told apart by the id, so that the choice is one.
+        key = priority(ids).astype(np.uint64) << np.uint64(40)
+        key += ids.astype(np.uint64) & np.uint64(2**40 - 1)
+        keep = np.argpartition(key, limit - 1)[:limit]
+        return np.sort(rows[keep])
+
+    def _with_floor(
+        self,
+        rows: np.ndarray,
+        counts: np.ndarray,
+        slices: list[tuple[int, int]],
+        box: Box,
+        where: np.ndarray | None,
+    ) -> np.ndarray:
+        chosen = np.bincount(self._spots.code[rows], minlength=self._n_codes)
+        floor = np.minimum(counts, FLOOR)
+        poor = chosen < floor
+        if not poor.any():
+            return rows
+        # All of a poor code's floor is collected anew, and joined without repeats.
+        wanted = np.where(poor, floor, 0)
+        out = np.empty(int(wanted.sum()), np.int64)
+        _, mask = self._filters(None, where)
+        low, high = box.ends
+        n = 0
+        for start, stop in slices:
+            n = kernels.collect_floor(
+                start, stop, *self._arrays, low, high, mask, wanted, out, n
+            )
+        return np.union1d(rows, out[:n])
+
+
+def _level_slices(spot_id: np.ndarray, z: np.ndarray) -> list[tuple[int, int]]:
+    """Return (start, stop) of each level; rows with NaN z are left out."""
+    n = len(spot_id)
+
+    def first_at_least(level: int) -> int:
+        low, high = 0, n
+        while low < high:
+            middle = (low + high) // 2
+            if level_of(priority(spot_id[middle : middle + 1]))[0] >= level:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    starts = [first_at_least(level) for level in range(len(LEVEL_LIMITS))] + [n]
+    slices = []
+    for start, stop in pairwise(starts):
+        last = int(np.searchsorted(z[start:stop], np.float32(np.inf), side="right"))
+        slices.append((start, start + last))
+    return slices
+
+
+def _halves(slices: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """Split the rows in two, in order, where they are worth two threads."""
+    n = sum(stop - start for start, stop in slices)
+    if n < _PARALLEL_ROWS:
+        return [slices]
+    first: list[tuple[int, int]] = []
+    second: list[tuple[int, int]] = []
+    left = n // 2
+    for start, stop in slices:
+        cut = start + min(left, stop - start)
+        left -= cut - start
+        first.append((start, cut))
+        second.append((cut, stop))
+    return [first, second]
+
+
+def _run(task, n: int) -> None:  # type: ignore[no-untyped-def]  # (int) -> None
+    if n == 1:
+        task(0)
+        return
+    with ThreadPoolExecutor(n) as pool:
+        list(pool.map(task, range(n)))
