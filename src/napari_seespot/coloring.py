@@ -1,0 +1,99 @@
+"""From what a state colours by to a colour for each row, by table look-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_seespot.palette import CELL_COLOR, REMOVED, STATUS_COLORS, channel_colors
+
+if TYPE_CHECKING:
+    from napari_seespot.spots import Spots
+
+__all__ = ["Coloring", "class_colors", "gradient", "make_coloring"]
+
+# Nine stops of viridis (van der Walt and Smith 2015, CC0), dark to light.
+_VIRIDIS = (
+    "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c",
+    "#28ae80", "#5ec962", "#addc30", "#fde725",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Coloring:
+    """How rows get their colours.
+
+    Attributes
+    ----------
+    by : str
+        ``"status"``, ``"chan"``, ``"unmixed_chan"`` or a numeric column.
+    names : tuple of str
+        The classes; empty for a numeric column.
+    table : ndarray of uint8, shape (n_classes, 4) or (256, 4)
+        Red, green, blue and alpha of each class, or along the gradient.
+    class_of_code : ndarray of uint8, shape (n_codes,), or None
+        The class of each of the table's codes; None for a numeric column.
+    limits : tuple of float or None
+        Values of a numeric column at the two ends of the gradient.
+    """
+
+    by: str
+    names: tuple[str, ...]
+    table: np.ndarray
+    class_of_code: np.ndarray | None
+    limits: tuple[float, float] | None = None
+
+    def index(self, spots: Spots, rows: Any) -> np.ndarray:
+        """Return each row's place in `table`, uint8, shape (m,)."""
+        if self.class_of_code is not None:
+            return np.asarray(self.class_of_code[spots.code[rows]])
+        low, high = self.limits or (0.0, 1.0)
+        values = spots.column(self.by)[rows].astype(np.float32)
+        share = (values - low) / (high - low or 1.0)
+        # A row without a value takes the lowest colour: it has to have one.
+        share = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
+        return np.asarray((np.clip(share, 0, 1) * 255).astype(np.uint8))
+
+    def rgba(self, spots: Spots, rows: Any) -> np.ndarray:
+        """Return each row's colour, float32 from 0 to 1, shape (m, 4)."""
+        table = self.table.astype(np.float32) / 255
+        return np.asarray(table[self.index(spots, rows)])
+
+
+def class_colors(by: str, channels: tuple[str, ...]) -> dict[str, str]:
+    """Return a colour, ``#rrggbb``, for each class, in the order of its codes."""
+    if by == "status":
+        return dict(STATUS_COLORS)
+    colors = channel_colors(channels)
+    return {**colors, REMOVED: CELL_COLOR} if by == "unmixed_chan" else colors
+
+
+def gradient(n: int = 256) -> np.ndarray:
+    """Return a colour gradient that grows in lightness, uint8, shape (n, 4)."""
+    stops = np.array([_bytes(color) for color in _VIRIDIS], float)
+    at = np.linspace(0, len(stops) - 1, n)
+    columns = [np.interp(at, np.arange(len(stops)), channel) for channel in stops.T]
+    return np.round(np.stack(columns, axis=1)).astype(np.uint8)
+
+
+def make_coloring(spots: Spots, by: str) -> Coloring:
+    """Return how `spots` are coloured by a class or a numeric column.
+
+    A column's gradient spans its 1st to 99th percentile, found on at most
+    100,000 evenly spaced rows.
+    """
+    if by in ("status", "chan", "unmixed_chan"):
+        colors = class_colors(by, spots.channels)
+        table = np.array([_bytes(color) for color in colors.values()], np.uint8)
+        return Coloring(by, tuple(colors), table, spots.class_of_code(by))
+    values = spots.column(by)[:: max(1, len(spots) // 100_000)].astype(np.float64)
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, (1, 99)) if values.size else (0.0, 1.0)
+    return Coloring(by, (), gradient(), None, (float(low), float(high)))
+
+
+def _bytes(color: str) -> tuple[int, int, int, int]:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return (red, green, blue, 255)

@@ -1,0 +1,249 @@
+"""What to show: a state and a dataset, resolved.
+
+Pure: the same state and dataset give the same `View`. Masks over all rows are
+computed when first asked for and taken over from the previous view while what
+they depend on is the same.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_seespot.coloring import Coloring, make_coloring
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_seespot.dataset import Dataset
+    from napari_seespot.spots import Spots
+    from napari_seespot.state import Filters, State
+
+__all__ = ["Mask", "View", "changes", "resolve"]
+
+_CHUNK = 1 << 18  # rows whose columns fit the processor's cache together
+_PARALLEL_ROWS = 1 << 21
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Which rows pass the filters.
+
+    Attributes
+    ----------
+    spots : Spots
+    codes : ndarray of bool, shape (n_codes,)
+        The codes (channel and unmixed channel) that pass.
+    ranges : tuple of (str, float, float)
+        Column, low and high; both ends included.
+    valid_only : bool
+    """
+
+    spots: Spots
+    codes: np.ndarray
+    ranges: tuple[tuple[str, float, float], ...] = ()
+    valid_only: bool = False
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What makes two masks of one table the same."""
+        return (self.codes.tobytes(), self.ranges, self.valid_only)
+
+    @property
+    def by_code(self) -> bool:
+        """Whether the codes alone decide."""
+        return not self.ranges and not self.valid_only
+
+    def of(self, rows: Any) -> np.ndarray:
+        """Return whether each of some rows passes; bool, shape (m,)."""
+        passes = self.codes[self.spots.code[rows]]
+        for column, low, high in self.ranges:
+            values = self.spots.column(column)[rows]
+            # NaN compares false: a row without a value does not pass.
+            passes &= (values >= low) & (values <= high)
+        if self.valid_only:
+            passes &= self.spots.column("valid_spot")[rows] == 1
+        return np.asarray(passes)
+
+    @cached_property
+    def rows(self) -> np.ndarray | None:
+        """Return whether each row passes; bool, shape (n,); None where all do."""
+        if self.by_code and self.codes.all():
+            return None
+        n = len(self.spots)
+        mask = np.empty(n, np.bool_)
+
+        def fill(start: int) -> None:
+            part = slice(start, min(start + _CHUNK, n))
+            mask[part] = self.of(part)
+
+        starts = range(0, n, _CHUNK)
+        if n < _PARALLEL_ROWS:
+            for start in starts:
+                fill(start)
+        else:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(fill, starts))
+        mask.flags.writeable = False
+        return mask
+
+    @cached_property
+    def outside_codes(self) -> np.ndarray | None:
+        """The row mask where ranges decide too; None where the codes suffice."""
+        return None if self.by_code else self.rows
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """How many rows of each code pass; int64, shape (n_codes,)."""
+        code = self.spots.code
+        if self.by_code:
+            return np.asarray(_count_codes(code, len(self.codes)) * self.codes)
+        return _count_codes(code[self.rows], len(self.codes))
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows pass."""
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What every view must show.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    mask : Mask
+        Which rows pass the filters.
+    coloring : Coloring
+    pair : tuple of str or None
+        Channels of the x and the y axis.
+    limits : tuple of float or None
+        x low, x high, y low, y high, where they are fixed.
+    selected : ndarray of bool, shape (n,), or None
+    plot, count_scale, limits_mode, point_size_um, slab_planes, picture, max_points
+        As in `State`.
+    """
+
+    dataset: Dataset
+    mask: Mask
+    coloring: Coloring
+    pair: tuple[str, str] | None
+    limits: tuple[float, float, float, float] | None
+    limits_mode: str
+    selected: np.ndarray | None
+    plot: str
+    count_scale: str
+    point_size_um: float
+    slab_planes: float
+    picture: str
+    max_points: int
+
+    @property
+    def spots(self) -> Spots:
+        """The table."""
+        return self.dataset.spots
+
+    @property
+    def where(self) -> np.ndarray | None:
+        """Which rows pass the filters; None where all do."""
+        return self.mask.rows
+
+    @property
+    def count_text(self) -> str:
+        """How many spots pass, of how many: ``"n of N spots"``."""
+        return f"{self.mask.count:,} of {len(self.spots):,} spots"
+
+    def visible(self) -> pd.DataFrame:
+        """Return the rows that pass the filters."""
+        return self.spots.to_pandas(rows=self.where)
+
+    def selection(self) -> pd.DataFrame:
+        """Return the selected rows."""
+        rows = np.zeros(0, np.int64) if self.selected is None else self.selected
+        return self.spots.to_pandas(rows=rows)
+
+
+def resolve(state: State, dataset: Dataset, previous: View | None = None) -> View:
+    """Return what to show.
+
+    Parameters
+    ----------
+    state : State
+    dataset : Dataset
+    previous : View, optional
+        Masks and colours are taken over from it where they are the same.
+    """
+    spots = dataset.spots
+    mask = make_mask(state.filters, spots, state.color_by)
+    coloring: Coloring | None = None
+    if previous is not None and previous.dataset is dataset:
+        mask = previous.mask if previous.mask.key == mask.key else mask
+        if previous.coloring.by == state.color_by:
+            coloring = previous.coloring
+    pair = state.pair
+    return View(
+        dataset=dataset,
+        mask=mask,
+        coloring=coloring or make_coloring(spots, state.color_by),
+        pair=pair,
+        limits=state.limits.fixed.get("/".join(pair)) if pair else None,
+        limits_mode=state.limits.mode,
+        selected=state.selection.mask,
+        plot=state.plot,
+        count_scale=state.count_scale,
+        point_size_um=state.point_size_um,
+        slab_planes=state.slab_planes,
+        picture=state.picture,
+        max_points=state.max_points,
+    )
+
+
+def make_mask(filters: Filters, spots: Spots, color_by: str) -> Mask:
+    """Return which rows pass these filters, as a rule not yet applied."""
+    n = len(spots.channels)
+    codes = np.ones(n * (n + 1), np.bool_)
+    by = "unmixed_chan" if color_by == "unmixed_chan" else "chan"
+    for name, allowed in (
+        ("status", filters.status),
+        (by, filters.channels),
+        ("chan", filters.chan),
+        ("unmixed_chan", filters.unmixed_chan),
+    ):
+        if allowed is not None:
+            named = [item in allowed for item in spots.class_names(name)]
+            codes &= np.array(named, np.bool_)[spots.class_of_code(name)]
+    ranges = tuple(
+        (column, -np.inf if low is None else low, np.inf if high is None else high)
+        for column, (low, high) in sorted(filters.ranges.items())
+    )
+    valid_only = filters.valid_only and "valid_spot" in spots.columns
+    return Mask(spots, codes, ranges, valid_only)
+
+
+def changes(before: View | None, after: View) -> frozenset[str]:
+    """Return the names of the fields of `View` that are not the same."""
+    names = {item.name for item in fields(View)}
+    if before is None:
+        return frozenset(names)
+    return frozenset(
+        name for name in names if _differs(getattr(before, name), getattr(after, name))
+    )
+
+
+def _differs(before: object, after: object) -> bool:
+    if isinstance(before, (str, int, float, tuple)):
+        return before != after
+    return before is not after
+
+
+def _count_codes(code: np.ndarray, n_codes: int) -> np.ndarray:
+    # By chunks: numpy.bincount makes an int64 copy of what it counts.
+    counts = np.zeros(n_codes, np.int64)
+    for start in range(0, len(code), _CHUNK):
+        counts += np.bincount(code[start : start + _CHUNK], minlength=n_codes)
+    return counts

@@ -1,0 +1,408 @@
+"""The only thing that changes: filters, colouring, pair, selection, limits.
+
+A script, a dock and an undo step all set the same fields; whoever shows
+something listens to `State.changed`. A value that the dataset cannot show is
+refused with a `StateError` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+from psygnal import EmissionInfo, EventedModel, SignalInstance
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from napari_seespot.errors import StateError
+
+__all__ = [
+    "CLASS_COLUMNS",
+    "AxisLimits",
+    "Domain",
+    "EventedMap",
+    "Filters",
+    "Selection",
+    "State",
+]
+
+CLASS_COLUMNS = ("status", "chan", "unmixed_chan")
+"""What colours come from besides numeric columns."""
+
+DEFAULT_STATUS = frozenset({"unchanged", "reassigned"})
+
+Range = tuple[float | None, float | None]
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a dataset lets a state choose from."""
+
+    channels: tuple[str, ...]
+    columns: tuple[str, ...]
+    statuses: tuple[str, ...] = ("unchanged", "reassigned", "removed")
+
+    def check(self, value: str, choices: tuple[str, ...], what: str) -> None:
+        """Raise a StateError unless the value is one of the choices."""
+        if value not in choices:
+            raise StateError(
+                f"{what} {value!r} is not in this dataset",
+                expected=f"one of {', '.join(choices) or 'none: it is empty'}",
+            )
+
+
+class EventedMap(MutableMapping[str, V], Generic[V]):
+    """A dict that checks what is put in and tells when it has changed."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, V] = {}
+        self.changed = SignalInstance((), name="changed")
+        self.convert: Any = None
+
+    def __getitem__(self, key: str) -> V:
+        return self._items[key]
+
+    def __setitem__(self, key: str, value: V) -> None:
+        self.update({key: value})
+
+    def __delitem__(self, key: str) -> None:
+        del self._items[key]
+        self.changed.emit()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+    def update(self, *others: Any, **more: V) -> None:
+        """Set several items; one change is told."""
+        self._replace({**self._items, **dict(*others, **more)})
+
+    def replace(self, items: Mapping[str, V]) -> None:
+        """Put these items in the place of all; one change is told."""
+        self._replace(dict(items))
+
+    def clear(self) -> None:
+        """Remove all items; one change is told."""
+        self._replace({})
+
+    def _replace(self, items: dict[str, V]) -> None:
+        if self.convert is not None:
+            items = {key: self.convert(key, value) for key, value in items.items()}
+        if items != self._items:
+            self._items = items
+            self.changed.emit()
+
+
+class _Evented(EventedModel):
+    """A model that tells of each change by one signal, with the field's path."""
+
+    model_config = ConfigDict(
+        validate_assignment=True, extra="forbid", arbitrary_types_allowed=True
+    )
+    _changed: SignalInstance = PrivateAttr(
+        default_factory=lambda: SignalInstance((str,), name="changed")
+    )
+    _domain: Domain | None = PrivateAttr(default=None)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _state_error(error) from None
+        self.events.connect(self._tell)
+
+    @property
+    def changed(self) -> SignalInstance:
+        """Emitted after a change, with the path of the field: ``"filters.ranges"``."""
+        return self._changed
+
+    def _tell(self, info: EmissionInfo) -> None:
+        self._changed.emit(info.signal.name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        current = self.__dict__.get(name)
+        if isinstance(current, EventedMap) and value is not current:
+            current.replace(value)
+            return
+        if isinstance(current, EventedModel) and value is not current:
+            raise StateError(
+                f"{name} cannot be replaced", expected=f"its fields set: {name}.… = …"
+            )
+        try:
+            self._check(name, value)
+            super().__setattr__(name, value)
+        except ValidationError as error:
+            raise _state_error(error) from None
+
+    def _check(self, name: str, value: Any) -> None:
+        """Raise a StateError for what the dataset cannot show."""
+
+
+def _state_error(error: ValidationError) -> StateError:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    return StateError(f"{name} cannot be {first['input']!r}", expected=first["msg"])
+
+
+class Filters(_Evented):
+    """Which rows pass.
+
+    Attributes
+    ----------
+    ranges : mapping of str to (low, high)
+        Any numeric column; both ends included, None is an open end. A row with
+        NaN in a ranged column does not pass.
+    status : set of str
+        Statuses that pass; removed spots are left out by default.
+    channels : set of str or None
+        Channels that pass, of the channel that the state colours by (the
+        unmixed one when `State.color_by` is ``"unmixed_chan"``, else the
+        detected one); None for all.
+    chan, unmixed_chan : set of str or None
+        Detected and unmixed channels that pass, whatever the colours; None for
+        all. ``"removed"`` stands for no unmixed channel.
+    valid_only : bool
+        Only spots that passed the pipeline's quality gates.
+    """
+
+    ranges: EventedMap[Range] = Field(default_factory=EventedMap)
+    status: frozenset[str] = DEFAULT_STATUS
+    channels: frozenset[str] | None = None
+    chan: frozenset[str] | None = None
+    unmixed_chan: frozenset[str] | None = None
+    valid_only: bool = False
+
+    def __init__(self, **values: Any) -> None:
+        ranges = values.pop("ranges", {})
+        super().__init__(**values)
+        self.ranges.convert = self._range
+        self.ranges.replace(ranges)
+        self.ranges.changed.connect(self._ranges_changed)
+
+    def _ranges_changed(self) -> None:
+        self._changed.emit("ranges")
+
+    def _range(self, column: str, value: Any) -> Range:
+        if self._domain is not None:
+            self._domain.check(column, self._domain.columns, "column")
+        try:
+            low, high = (None if end is None else float(end) for end in value)
+        except (TypeError, ValueError):
+            raise StateError(
+                f"the range of {column!r} cannot be {value!r}",
+                expected="(low, high), either of which may be None",
+            ) from None
+        if np.isnan([e for e in (low, high) if e is not None]).any():
+            raise StateError(f"the range of {column!r} has an end that is no number")
+        if low is not None and high is not None and low > high:
+            raise StateError(
+                f"the range of {column!r} goes from {low:g} down to {high:g}",
+                expected="the lower end first",
+            )
+        return (low, high)
+
+    def _check(self, name: str, value: Any) -> None:
+        if self._domain is None or value is None:
+            return
+        for item in value if isinstance(value, (set, frozenset, list, tuple)) else ():
+            if name == "status":
+                self._domain.check(item, self._domain.statuses, "status")
+            elif name in ("channels", "chan", "unmixed_chan"):
+                choices = (*self._domain.channels, "removed")
+                self._domain.check(item, choices, "channel")
+
+    def reset(self) -> None:
+        """Let pass what passes at the start."""
+        self.ranges.clear()
+        for name, field in type(self).model_fields.items():
+            if name != "ranges":
+                setattr(self, name, field.get_default())
+
+
+class Selection(_Evented):
+    """The selected rows: one boolean mask is the truth.
+
+    Attributes
+    ----------
+    mask : ndarray of bool, shape (n,), or None
+        None where nothing is selected. Replaced, never written into.
+    """
+
+    mask: np.ndarray | None = None
+
+    @field_validator("mask")
+    @classmethod
+    def _frozen(cls, mask: np.ndarray | None) -> np.ndarray | None:
+        if mask is None:
+            return None
+        if mask.dtype != np.bool_ or mask.ndim != 1:
+            raise ValueError("a boolean array with one entry a row")
+        mask = mask.view()
+        mask.flags.writeable = False
+        return mask
+
+    @property
+    def count(self) -> int:
+        """How many rows are selected."""
+        return 0 if self.mask is None else int(np.count_nonzero(self.mask))
+
+
+class AxisLimits(_Evented):
+    """The axes of the channel-pair plots.
+
+    Attributes
+    ----------
+    fixed : mapping of str to (x_low, x_high, y_low, y_high)
+        By pair, as ``"488/594"``; a pair without an entry is automatic.
+    mode : str
+        How automatic limits are found: ``"percentile"`` (0.1 to 99.9) or
+        ``"minmax"``.
+    """
+
+    fixed: EventedMap[tuple[float, float, float, float]] = Field(
+        default_factory=EventedMap
+    )
+    mode: Literal["percentile", "minmax"] = "percentile"
+
+    def __init__(self, **values: Any) -> None:
+        fixed = values.pop("fixed", {})
+        super().__init__(**values)
+        self.fixed.convert = self._limits
+        self.fixed.replace(fixed)
+        self.fixed.changed.connect(self._fixed_changed)
+
+    def _fixed_changed(self) -> None:
+        self._changed.emit("fixed")
+
+    @staticmethod
+    def _limits(key: str, value: Any) -> tuple[float, float, float, float]:
+        try:
+            x0, x1, y0, y1 = map(float, value)
+        except (TypeError, ValueError):
+            x0 = x1 = y0 = y1 = np.nan
+        if not (np.isfinite([x0, x1, y0, y1]).all() and x0 < x1 and y0 < y1):
+            raise StateError(
+                f"the limits of {key} cannot be {value!r}",
+                expected="four numbers: x low, x high, y low, y high",
+            )
+        return (x0, x1, y0, y1)
+
+
+class State(_Evented):
+    """What one viewer shows of a dataset.
+
+    Attributes
+    ----------
+    pair : tuple of str or None
+        Channels of the x and the y axis; None where there is but one channel.
+    color_by : str
+        ``"status"``, ``"chan"``, ``"unmixed_chan"``, or any numeric column.
+    filters : Filters
+    selection : Selection
+    limits : AxisLimits
+    plot : str
+        ``"density"`` of all spots, or single ``"points"`` while they are few.
+    count_scale : str
+        Colours of the density: ``"log"`` or ``"linear"`` in the count.
+    point_size_um : float
+        Diameter of a spot's disc on the image, in um.
+    slab_planes : float
+        Spots are shown this many planes before and behind the current one.
+    picture : str
+        ``"auto"``: points while few are in view, else the density of all.
+    max_points : int
+        How many points are drawn at most; 0 lets the machine decide.
+    """
+
+    pair: tuple[str, str] | None = None
+    color_by: str = "status"
+    filters: Filters = Field(default_factory=Filters)
+    selection: Selection = Field(default_factory=Selection)
+    limits: AxisLimits = Field(default_factory=AxisLimits)
+    plot: Literal["density", "points"] = "density"
+    count_scale: Literal["log", "linear"] = "log"
+    point_size_um: float = Field(default=2.0, gt=0, le=1000)
+    slab_planes: float = Field(default=2.0, ge=0, le=1e6)
+    picture: Literal["auto", "points", "density"] = "auto"
+    max_points: int = Field(default=0, ge=0, le=10_000_000)
+    _relays: list[_Relay] = PrivateAttr(default_factory=list)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        # Signals refer to their listeners weakly: someone must keep the relays.
+        self._relays = [_Relay(self, name) for name in _PARTS]
+        for relay in self._relays:
+            getattr(self, relay.name).changed.connect(relay)
+
+    def bind(self, domain: Domain) -> None:
+        """Check this and every later value against what a dataset holds.
+
+        Raises
+        ------
+        StateError
+            When a present value is not in the dataset.
+        """
+        for part in (self, *(getattr(self, name) for name in _PARTS)):
+            part._domain = domain
+        self._check("color_by", self.color_by)
+        self._check("pair", self.pair)
+        for name in ("status", "channels", "chan", "unmixed_chan"):
+            self.filters._check(name, getattr(self.filters, name))
+        for column, value in self.filters.ranges.items():
+            self.filters._range(column, value)
+
+    def _check(self, name: str, value: Any) -> None:
+        if self._domain is None or value is None:
+            return
+        if name == "color_by" and isinstance(value, str):
+            self._domain.check(value, (*CLASS_COLUMNS, *self._domain.columns), "colour")
+        if name == "pair" and isinstance(value, (tuple, list)):
+            for channel in value:
+                self._domain.check(channel, self._domain.channels, "channel")
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all values, as plain data; the selection's mask is shared."""
+        values = {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name not in _PARTS
+        }
+        for name in _PARTS:
+            part = getattr(self, name)
+            values[name] = {
+                field: dict(value) if isinstance(value, EventedMap) else value
+                for field in type(part).model_fields
+                for value in (getattr(part, field),)
+            }
+        return values
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Set all values that `snapshot` returned."""
+        for name, value in values.items():
+            if name in _PARTS:
+                part = getattr(self, name)
+                for field, inner in value.items():
+                    setattr(part, field, inner)
+            else:
+                setattr(self, name, value)
+
+
+_PARTS = ("filters", "selection", "limits")
+
+
+class _Relay:
+    """Passes a part's change on with the part's name before the field's."""
+
+    def __init__(self, state: State, name: str) -> None:
+        self._signal = state.changed
+        self.name = name
+
+    def __call__(self, field: str) -> None:
+        self._signal.emit(f"{self.name}.{field}")
