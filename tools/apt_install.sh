@@ -18,7 +18,8 @@ may_install() {
 # Other programs (unattended upgrades on a fresh cloud machine) may hold apt's lock.
 apt() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -y -q "$@" </dev/null
+        apt-get -y -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 \
+        -o Dpkg::Use-Pty=0 "$@" </dev/null
 }
 
 known() {
