@@ -1,0 +1,281 @@
+"""One dataset under inspection: its state, what it resolves to, its selection.
+
+A session needs no screen: `Session(dataset)` serves a script. With a viewer,
+layers and docks listen to `Session.changed`; none of them knows another.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.history import History
+from napari_seespot.index import SpotIndex
+from napari_seespot.resolve import View, changes, resolve
+from napari_seespot.state import Domain, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from napari_seespot.dataset import Dataset
+
+__all__ = ["Session"]
+
+
+class Session:
+    """A dataset and the state in which it is looked at.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    state : State, optional
+        A state of its own by default. One that is given is checked against the
+        dataset and shared, not copied.
+
+    Attributes
+    ----------
+    changed : psygnal.Signal
+        Emitted after each change with the new `View` and the names of those of
+        its fields that changed.
+    closed : psygnal.Signal
+        Emitted once, when the session ends.
+    moved : psygnal.Signal
+        Emitted by `go_to` with the row to fly to.
+
+    Raises
+    ------
+    StateError
+        When the given state asks for what the dataset does not have.
+    """
+
+    changed = Signal(View, frozenset)
+    closed = Signal()
+    moved = Signal(int)
+
+    def __init__(self, dataset: Dataset, state: State | None = None) -> None:
+        self.dataset = dataset
+        self.index = SpotIndex(dataset.spots)
+        self.state = State() if state is None else state
+        spots = dataset.spots
+        self.state.bind(Domain(spots.channels, spots.numeric_columns))
+        if self.state.pair is None and dataset.channel_pairs:
+            self.state.pair = dataset.channel_pairs[0]
+        self.history = History(self.state)
+        self.viewer: Any = None
+        self.is_closed = False
+        self._view = resolve(self.state, dataset)
+        self._batches = 0
+        self._stale = False
+        self._places: list[int] = []
+        self.state.changed.connect(self._refresh)
+
+    def __repr__(self) -> str:
+        return f"<Session {self.dataset.name}: {self.view.count_text}>"
+
+    @property
+    def view(self) -> View:
+        """What is to be shown now."""
+        if self._stale:
+            self._update()
+        return self._view
+
+    @contextmanager
+    def one_change(self) -> Iterator[None]:
+        """Make several changes that are shown, and undone, as one."""
+        self._batches += 1
+        try:
+            with self.history.one_step():
+                yield
+        finally:
+            self._batches -= 1
+            if self._stale and not self._batches:
+                self._update()
+
+    def undo(self) -> bool:
+        """Take the last change of the state back."""
+        return self._quietly(self.history.undo)
+
+    def redo(self) -> bool:
+        """Make again the change that was last taken back."""
+        return self._quietly(self.history.redo)
+
+    def _quietly(self, move: Any) -> bool:
+        self._batches += 1
+        try:
+            return bool(move())
+        finally:
+            self._batches -= 1
+            if self._stale:
+                self._update()
+
+    def _refresh(self, _field: str) -> None:
+        self._stale = True
+        if not self._batches:
+            self._update()
+
+    def _update(self) -> None:
+        self._stale = False
+        before, self._view = self._view, resolve(self.state, self.dataset, self._view)
+        changed = changes(before, self._view)
+        if changed:
+            self.changed.emit(self._view, changed)
+
+    def visible(self) -> pd.DataFrame:
+        """Return the rows that pass the filters; its index holds the row numbers."""
+        return self.view.visible()
+
+    def selected(self) -> pd.DataFrame:
+        """Return the selected rows; its index holds the row numbers."""
+        return self.view.selection()
+
+    def select(self, spot_ids: Any, mode: str = "replace") -> int:
+        """Select spots by their ids; return how many are selected then.
+
+        Raises
+        ------
+        NotFoundError
+            When an id is not in the table; the selection stays as it was.
+        """
+        mask = np.zeros(len(self.dataset.spots), np.bool_)
+        mask[self.dataset.spots.rows_of(spot_ids)] = True
+        return self.select_rows(mask, mode)
+
+    def select_polygon(
+        self,
+        vertices: Sequence[Sequence[float]] | np.ndarray,
+        pair: tuple[str, str] | None = None,
+        mode: str = "replace",
+    ) -> int:
+        """Select all rows that pass and lie inside a polygon, drawn or not.
+
+        Parameters
+        ----------
+        vertices : array-like, shape (m, 2)
+            (x, y) in the intensities of the two channels.
+        pair : tuple of str, optional
+            Channels of the x and the y axis; the state's pair by default.
+        mode : str
+            ``"replace"``, ``"add"``, ``"subtract"`` or ``"intersect"``.
+
+        Returns
+        -------
+        int
+            How many rows are selected then.
+        """
+        from napari_seespot.polygons import inside_polygon
+
+        pair = pair or self.state.pair
+        if pair is None:
+            raise StateError("there is no channel pair to draw a polygon in")
+        x, y = (
+            self.dataset.spots.intensity(self.dataset.check_channel(channel))
+            for channel in pair
+        )
+        inside = inside_polygon(x, y, np.asarray(vertices, float), self.view.where)
+        return self.select_rows(inside, mode)
+
+    def select_rows(self, mask: np.ndarray, mode: str = "replace") -> int:
+        """Select rows by a boolean mask of shape (n,); return how many then are."""
+        old = self.state.selection.mask
+        if old is None:
+            old = np.zeros(len(self.dataset.spots), np.bool_)
+        try:
+            new = _COMBINE[mode](old, mask)
+        except KeyError:
+            raise StateError(
+                f"a selection cannot be changed by {mode!r}",
+                expected=f"one of {', '.join(_COMBINE)}",
+            ) from None
+        self.state.selection.mask = new if new.any() else None
+        return int(np.count_nonzero(new))
+
+    def clear_selection(self) -> None:
+        """Select nothing."""
+        self.state.selection.mask = None
+
+    def go_to(self, spot_id: int) -> None:
+        """Fly to a spot: its plane, its place in the middle, the zoom kept.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such spot, or its position is not known.
+        """
+        row = int(self.dataset.spots.rows_of([spot_id])[0])
+        self.go_to_row(row)
+
+    def go_to_row(self, row: int) -> None:
+        """Fly to the spot in a row."""
+        if not np.isfinite(self.position(row)).all():
+            spot_id = int(self.dataset.spots.column("spot_id")[row])
+            raise NotFoundError(
+                f"spot {spot_id} has no position", where=self.dataset.name
+            )
+        self.moved.emit(row)
+
+    def position(self, row: int) -> tuple[float, float, float]:
+        """Return a row's (z, y, x) in voxels of level 0."""
+        z, y, x = (float(self.dataset.spots.column(axis)[row]) for axis in "zyx")
+        return (z, y, x)
+
+    def export(self, path: str | Path, which: str = "selected") -> Path:
+        """Write rows with all columns to a CSV or Parquet file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The ending tells the format: ``.csv`` or ``.parquet``.
+        which : str
+            ``"selected"``, ``"visible"`` or ``"all"``.
+
+        Raises
+        ------
+        StateError
+            For another `which`, another ending, or nothing to write.
+        """
+        from napari_seespot.sources.table import write_rows
+
+        rows = {"selected": self.view.selected, "visible": None, "all": None}
+        if which not in rows:
+            raise StateError(
+                f"cannot export {which!r}", expected=f"one of {', '.join(rows)}"
+            )
+        if which == "selected" and self.view.selected is None:
+            raise StateError("nothing is selected", hint="Select spots to export first")
+        chosen = self.view.where if which == "visible" else rows[which]
+        return write_rows(self.dataset.spots, Path(path), chosen)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the source and the state to a JSON file, without credentials."""
+        from napari_seespot.saving import save_session
+
+        return save_session(self, Path(path))
+
+    def close(self) -> None:
+        """End the session: layers and docks let go of it. Safe to call twice."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.closed.emit()
+        self.state.changed.disconnect(self._refresh)
+        self.viewer = None
+
+    def check_open(self) -> None:
+        """Raise a SeeSpotError when the session was closed."""
+        if self.is_closed:
+            raise SeeSpotError(f"the session of {self.dataset.name} was closed")
+
+
+_COMBINE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "replace": lambda _old, new: new,
+    "add": np.logical_or,
+    "subtract": lambda old, new: old & ~new,
+    "intersect": np.logical_and,
+}

@@ -1,0 +1,100 @@
+"""What all docks share: they follow their viewer's session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from magicgui.widgets import Container, Label
+from qtpy.QtCore import Qt
+
+from napari_seespot import sessions
+
+if TYPE_CHECKING:
+    from napari_seespot.resolve import View
+    from napari_seespot.session import Session
+
+__all__ = ["SessionDock"]
+
+
+class SessionDock(Container):
+    """A dock that shows its viewer's session, and follows when it is replaced.
+
+    A dock supplies `_attach` (make it show a session), `_refresh` (something of
+    the view changed) and `_detach` (there is no session any more).
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    needs_session: ClassVar[str] = (
+        "No dataset is open in this viewer.\n"
+        "Plugins > napari SeeSpot > Open dataset, or drop a dataset folder here."
+    )
+
+    def __init__(self, viewer: Any, **options: Any) -> None:
+        super().__init__(labels=options.pop("labels", False), **options)
+        self._viewer = sessions.unwrap(viewer)
+        self._session: Session | None = None
+        self._hint = Label(value=self.needs_session)
+        self.append(self._hint)
+        self.native.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
+
+    def follow(self) -> None:
+        """Begin to follow the viewer; a dock calls it once it is built."""
+        sessions.session_changed.connect(self._on_session)
+        self.native.destroyed.connect(_Disconnect(self))
+        self._on_session(self._viewer)
+
+    @property
+    def session(self) -> Session | None:
+        """The session shown, or None."""
+        return self._session
+
+    def _on_session(self, viewer: Any) -> None:
+        if viewer is not self._viewer:
+            return
+        session = sessions.current(viewer)
+        if session is self._session:
+            return
+        self.release()
+        self._session = session
+        self._hint.visible = session is None
+        if session is not None:
+            self._attach(session)
+            session.changed.connect(self._on_changed)
+
+    def _on_changed(self, view: View, names: frozenset[str]) -> None:
+        self._refresh(view, names)
+
+    def release(self) -> None:
+        """Let go of the session; the dock stays and shows that there is none."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.changed.disconnect(self._on_changed, missing_ok=True)
+            self._detach()
+
+    def _attach(self, session: Session) -> None:
+        """Show a session."""
+
+    def _refresh(self, view: View, names: frozenset[str]) -> None:
+        """Show what has changed."""
+
+    def _detach(self) -> None:
+        """Show that there is no session."""
+
+
+class _Disconnect:
+    """Lets go of everything once Qt has destroyed the dock's widget."""
+
+    def __init__(self, dock: SessionDock) -> None:
+        self._dock: SessionDock | None = dock
+
+    def __call__(self, *_: Any) -> None:
+        dock, self._dock = self._dock, None
+        if dock is None:
+            return
+        sessions.session_changed.disconnect(dock._on_session, missing_ok=True)
+        session, dock._session = dock._session, None
+        if session is not None:
+            session.changed.disconnect(dock._on_changed, missing_ok=True)
