@@ -176,6 +176,7 @@ def test_the_settings_keep_clear_of_what_napari_cannot_show() -> None:
         for setting in entry["properties"].values():
             assert setting["title"]
             assert setting["description"].endswith(".")
+            assert setting["type"] != "number" or "maximum" in setting
 
 
 @pytest.mark.parametrize(
