@@ -1,0 +1,53 @@
+"""Compiled loops of the raster; kept on disk by numba.
+
+numba infers all types; its functions carry no annotations for that reason.
+A pixel's sums of red, green, blue and opacity are packed into the four
+16-bit fields of one uint64, so that a spot costs one addition a pixel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = ["splat", "tone"]
+
+# Beyond this, one more opaque spot could carry over into the next field; a
+# pixel under 250 spots has the mean colour and is opaque by then.
+_FULL = np.uint64(250 * 255)
+_FIELD = np.uint64(0xFFFF)
+_ONE = np.uint64(16)
+
+
+@njit(cache=True, nogil=True)
+def splat(pixels, packed, offsets, sums):  # type: ignore[no-untyped-def]  # as above
+    """Add each spot's packed colour to the pixels of its disc.
+
+    `pixels` and `offsets` count in the flat `sums`; no disc reaches beyond it.
+    """
+    for spot in range(pixels.shape[0]):
+        value = packed[spot]
+        for k in range(offsets.shape[0]):
+            # Unsigned: numba then leaves out the check for negative indices.
+            place = np.uint64(pixels[spot] + offsets[k])
+            if sums[place] & _FIELD < _FULL:
+                sums[place] += value
+
+
+@njit(cache=True, nogil=True)
+def tone(sums, margin, opacity, picture):  # type: ignore[no-untyped-def]  # as above
+    """Turn packed sums into colours: the weighted mean, and the opacity's table.
+
+    `sums` has `margin` more pixels on each side than `picture`.
+    """
+    for row in range(picture.shape[0]):
+        for column in range(picture.shape[1]):
+            value = sums[row + margin, column + margin]
+            if value == 0:
+                continue
+            weight = value & _FIELD
+            for k in range(3):
+                value >>= _ONE
+                mean = (value & _FIELD) * np.uint64(255) // weight
+                picture[row, column, 2 - k] = np.uint8(min(mean, np.uint64(255)))
+            picture[row, column, 3] = opacity[weight]
