@@ -1,1 +1,206 @@
+"""Where datasets come from: `open_dataset` and `list_datasets`.
 
+The address tells the source: a folder, a table, an S3 bucket, a SeeSpot server
+or the built-in sample. Sources are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from napari_seespot.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_seespot.dataset import Dataset, DatasetInfo
+    from napari_seespot.sources._task import Cancelled, Progress
+
+__all__ = ["ACCEPTED", "list_datasets", "open_dataset"]
+
+ACCEPTED = (
+    "a dataset folder, s3://bucket/name, http://host:port of a SeeSpot server, "
+    "a .parquet, .csv or .feather table, a saved answer .json, or 'sample'"
+)
+"""What `open_dataset` takes, for messages."""
+
+_TABLES = (".parquet", ".csv", ".feather")
+
+
+def open_dataset(
+    uri: str | os.PathLike[str],
+    *,
+    min_dist: str | float | None = None,
+    tile: str | None = None,
+    column_map: Mapping[str, str | None] | None = None,
+    cache: bool = True,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+    **options: Any,
+) -> Dataset:
+    """Open a dataset, wherever it lies.
+
+    Parameters
+    ----------
+    uri : str or path
+        A dataset folder (``~`` and ``file://`` too), ``s3://bucket/name``, the
+        address of a SeeSpot server, a ``.parquet``, ``.csv`` or ``.feather``
+        table, a saved answer ``.json``, or ``"sample"``. The name of a folder
+        or bucket prefix followed by ``_X_0001_Y_0000_Z_0000`` is a tile of it.
+    min_dist : str or number, optional
+        The de-duplication radius, in voxels, of the unmixed table to read; the
+        smallest by default (`Dataset.min_dists` lists all).
+    tile : str, optional
+        A tile of a tiled dataset; all of them together by default.
+    column_map : mapping of str to str or None, optional
+        For tables: our column name by the file's where they differ; None
+        leaves a column out.
+    cache : bool
+        Keep imported tables in the user's cache, and take them from there.
+    progress : callable, optional
+        Called with the share done, 0 to 1, and a text.
+    cancelled : callable, optional
+        Asked between steps; true ends the work with `CancelledError`.
+    **options
+        For servers and buckets: passed on to the source.
+
+    Raises
+    ------
+    NotFoundError
+        When there is nothing of this name, or not what was asked for in it.
+    SeeSpotError
+        When what is there cannot be read.
+    """
+    from napari_seespot.sources._task import Task
+
+    task = Task(progress, cancelled)
+    text = _text(uri)
+    if text == "sample":
+        return _open_sample(cache, task, progress, cancelled)
+    scheme = _scheme(text)
+    if scheme in ("http", "https"):
+        from napari_seespot.sources.server import open_server
+
+        return open_server(text, progress=progress, cancelled=cancelled, **options)
+    path = _local_path(text)
+    suffix = path.suffix.lower()
+    if path.is_file() and suffix == ".json":
+        from napari_seespot.sources.server import dataset_from_answer
+
+        return dataset_from_answer(path)
+    if suffix in _TABLES and not path.is_dir():
+        from napari_seespot.sources.table import open_table
+
+        return open_table(path, column_map=column_map, cache=cache, task=task)
+    location, own_tile = _local_dataset(path, text)
+    from napari_seespot.sources.folder import open_folder
+
+    return open_folder(
+        location, min_dist=min_dist, tile=tile or own_tile, cache=cache, task=task
+    )
+
+
+def list_datasets(uri: str | os.PathLike[str], **options: Any) -> list[DatasetInfo]:
+    """Return the datasets that a parent folder, bucket or server offers.
+
+    Parameters
+    ----------
+    uri : str or path
+        A folder with dataset folders in it, or one of these; a bucket or a
+        prefix in it; the address of a SeeSpot server.
+    **options
+        For servers and buckets: passed on to the source.
+
+    Returns
+    -------
+    list of DatasetInfo
+        The tiles of a tiled dataset follow it.
+
+    Raises
+    ------
+    NotFoundError
+        When there is nothing of this name.
+    """
+    text = _text(uri)
+    if _scheme(text) in ("http", "https"):
+        from napari_seespot.sources.server import list_server
+
+        return list_server(text, **options)
+    from napari_seespot.sources._listing import list_folder
+
+    path = _local_path(text)
+    if not path.is_dir():
+        raise _nothing(text, path)
+    return list_folder(path)
+
+
+def _text(uri: str | os.PathLike[str]) -> str:
+    text = os.fspath(uri).strip()
+    if not text or "\0" in text:
+        raise NotFoundError(f"{text!r} is no address of a dataset", expected=ACCEPTED)
+    return text
+
+
+def _scheme(text: str) -> str:
+    # A single letter is a drive of Windows.
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
+    scheme = found[1].lower() if found else ""
+    if scheme not in ("", "file", "s3", "http", "https"):
+        raise NotFoundError(
+            f"addresses of the kind {scheme}:// are not known",
+            where=_without_secrets(text),
+            expected=ACCEPTED,
+        )
+    return scheme
+
+
+def _without_secrets(text: str) -> str:
+    from napari_seespot._addresses import redact
+
+    return redact(text)
+
+
+def _local_path(text: str) -> Path:
+    if _scheme(text) == "file":
+        parts = urlsplit(text)
+        text = url2pathname(parts.path)
+    return Path(os.path.abspath(os.path.expanduser(text)))
+
+
+def _local_dataset(path: Path, text: str) -> tuple[Any, str | None]:
+    """Return a dataset folder as a location, and the tile that its name asks for."""
+    from napari_seespot.sources._layout import TABLES, split_tile
+    from napari_seespot.sources._location import LocalFolder
+
+    if path.is_dir():
+        if path.name == TABLES:  # one step too deep
+            path = path.parent
+        return LocalFolder(path), None
+    named = split_tile(path.name)
+    if named and (path.parent / named[0]).is_dir():
+        return LocalFolder(path.parent / named[0]), named[1]
+    raise _nothing(text, path)
+
+
+def _nothing(text: str, path: Path) -> NotFoundError:
+    found = "there is no such file or folder"
+    if path.is_file():
+        found = f"files that end in {path.suffix or 'nothing'!r} are not opened"
+    return NotFoundError(found, where=path, expected=ACCEPTED)
+
+
+def _open_sample(
+    cache: bool, task: Any, progress: Progress | None, cancelled: Cancelled | None
+) -> Dataset:
+    from napari_seespot import settings
+    from napari_seespot.sample import sample_folder
+    from napari_seespot.sources._location import LocalFolder
+    from napari_seespot.sources.folder import open_folder
+
+    folder = sample_folder(settings.cache_folder(), progress, cancelled)
+    return open_folder(LocalFolder(folder), cache=cache, task=task)

@@ -1,0 +1,80 @@
+"""Where the cache lies and how large it may grow.
+
+The environment comes first, then what napari's plugin settings passed to
+`configure`, then the platform's own folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_seespot.errors import CacheError
+
+__all__ = [
+    "CACHE_ENV",
+    "CACHE_GB_ENV",
+    "DEFAULT_CACHE_GB",
+    "cache_folder",
+    "cache_limit",
+    "configure",
+]
+
+CACHE_ENV = "NAPARI_SEESPOT_CACHE"
+CACHE_GB_ENV = "NAPARI_SEESPOT_CACHE_GB"
+
+DEFAULT_CACHE_GB = 20.0
+"""Some forty rounds of 8 million spots."""
+
+_configured: dict[str, str | float] = {}
+
+
+def configure(
+    *,
+    cache_folder: str | os.PathLike[str] | None = None,
+    cache_gb: float | None = None,
+) -> None:
+    """Take over the user's settings; None leaves one to its default.
+
+    Parameters
+    ----------
+    cache_folder : path, optional
+        The folder in which imported tables are kept.
+    cache_gb : float, optional
+        How many gigabytes (10**9 bytes) they may take together.
+    """
+    _configured.clear()
+    if cache_folder is not None and str(cache_folder).strip():
+        _configured["folder"] = str(cache_folder)
+    if cache_gb is not None:
+        _configured["gb"] = float(cache_gb)
+
+
+def cache_folder() -> Path:
+    """Return the cache folder; it need not exist yet."""
+    chosen = os.environ.get(CACHE_ENV, "").strip() or _configured.get("folder")
+    if chosen:
+        return Path(os.path.abspath(os.path.expanduser(str(chosen))))
+    from platformdirs import user_cache_path
+
+    return user_cache_path("napari-seespot", appauthor=False)
+
+
+def cache_limit() -> int:
+    """Return how many bytes the cached tables may take together.
+
+    Raises
+    ------
+    CacheError
+        When the environment holds something that is not a number.
+    """
+    text = os.environ.get(CACHE_GB_ENV, "").strip()
+    try:
+        gb = float(text) if text else float(_configured.get("gb", DEFAULT_CACHE_GB))
+        return max(int(gb * 10**9), 0)
+    except (ValueError, OverflowError):
+        raise CacheError(
+            f"the size of the cache is {text!r}",
+            where=f"environment variable {CACHE_GB_ENV}",
+            expected="a number of gigabytes",
+        ) from None

@@ -1,0 +1,462 @@
+"""A dataset folder, wherever it lies, as a `Dataset`.
+
+What may be missing is missing: ratios, summary, manifest, images, masks, the
+mixed table. What must be there is named with the folder in which it was looked
+for. The tables of a tiled dataset are opened tile by tile, or all together.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_seespot.columns import (
+    channel_name,
+    intensity_channels,
+    intensity_column,
+)
+from napari_seespot.dataset import Dataset, LazyMapping
+from napari_seespot.errors import NotFoundError, TableError
+from napari_seespot.sources import _layout
+from napari_seespot.sources._manifest import MANIFESTS, Manifest, read_manifest
+from napari_seespot.sources._task import Task
+from napari_seespot.sources.cache import CacheKey, Imported, spots_through_cache
+from napari_seespot.sources.merge import (
+    concatenate,
+    keep_columns,
+    merge_spots,
+    read_verdicts,
+)
+from napari_seespot.spots import Spots
+from napari_seespot.unmixing import parse_ratios
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping, Sequence
+
+    from napari_seespot.images import ChannelImage
+    from napari_seespot.sources._layout import SpotTables
+    from napari_seespot.sources._location import Location
+
+__all__ = ["open_folder"]
+
+
+def open_folder(
+    location: Location,
+    *,
+    min_dist: str | float | None = None,
+    tile: str | None = None,
+    cache: bool = True,
+    task: Task | None = None,
+    storage: Any = None,
+) -> Dataset:
+    """Open a dataset folder.
+
+    Parameters
+    ----------
+    location : Location
+        The folder.
+    min_dist : str or number, optional
+        The de-duplication radius, in voxels, of the unmixed table to read; the
+        smallest there is by default.
+    tile : str, optional
+        One tile of a tiled dataset (``"X_0001_Y_0000_Z_0000"``); all of them
+        together by default.
+    cache : bool
+        Keep the merged table in the user's cache, and take it from there.
+    task : Task, optional
+        Progress and cancelling.
+    storage : object, optional
+        How images are reached, passed on to `ChannelImage.open`.
+
+    Raises
+    ------
+    NotFoundError
+        When there are no spot tables, or not the ones asked for.
+    TableError, UnsafePickleError
+        When a table or the manifest does not hold what it must.
+    RatiosError
+        When the ratios do not fit the channels.
+    """
+    task = task or Task()
+    task.step(0.0, f"looking into {location.name}")
+    manifest = read_manifest(location)
+    tables = _tables(location, manifest, tile)
+    tiled = tables[0].tile is not None
+    plan = _Plan(location, manifest, tables, _radius(location, tables, min_dist))
+    imported = spots_through_cache(
+        plan.key, lambda: plan.build(task.part(0.05, 0.9)), enabled=cache
+    )
+    spots = _with_genes(imported.spots, manifest)
+    ratios, notes = _ratios(location, tables, spots.channels)
+    summary = _summary(location, tables, plan.min_dist)
+    task.step(1.0, f"{len(spots):,} spots")
+    name = location.name
+    if tile is not None:
+        name = f"{name}_{_layout.tile_suffix(tile)}"
+    return Dataset(
+        name=name,
+        uri=_uri(location, tile),
+        spots=spots,
+        # A tile's spots are counted from its own corner: no image fits them.
+        images=LazyMapping() if tiled else _images(location, spots, storage),
+        masks=LazyMapping() if tiled else _masks(location, storage),
+        ratios=ratios,
+        summary=summary,
+        round=tables[0].round or (manifest.round if manifest else None),
+        min_dist=plan.min_dist or None,
+        min_dists=_common_radii(tables),
+        notes=(*_manifest_notes(location, manifest), *imported.notes, *notes),
+        info=manifest.content if manifest else {},
+    )
+
+
+def _with_genes(spots: Spots, manifest: Manifest | None) -> Spots:
+    return Spots(
+        spots.columns,
+        channels=spots.channels,
+        categories=spots.categories,
+        genes=manifest.genes if manifest else {},
+    )
+
+
+def _uri(location: Location, tile: str | None) -> str:
+    return f"{location.uri}_{_layout.tile_suffix(tile)}" if tile else location.uri
+
+
+def _manifest_notes(location: Location, manifest: Manifest | None) -> tuple[str, ...]:
+    if manifest is None:
+        return (
+            f"there is no {' or '.join(MANIFESTS)}: channels are taken from the "
+            "table, and genes are unknown",
+        )
+    if manifest.channels is None:
+        where = location.uri_of(manifest.path)
+        return (f"{where} lists no spot_channels: they are taken from the table",)
+    return ()
+
+
+def _tables(
+    location: Location, manifest: Manifest | None, tile: str | None
+) -> tuple[SpotTables, ...]:
+    """Return the tables to open: one of the whole, or those of the tiles."""
+    round_ = manifest.round if manifest else None
+    if tile is not None:
+        folder = _layout.tile_folder(location, tile)
+        wanted = _layout.find_tables(location, tile=folder, round_=round_)
+        return (_checked(location, wanted),)
+    whole = _layout.find_tables(location, round_=round_)
+    tiles = () if whole.exist else _layout.find_tiles(location)
+    if not tiles:
+        return (_checked(location, whole),)
+    found = [_layout.find_tables(location, tile=t, round_=round_) for t in tiles]
+    return tuple(t for t in found if t.exist) or (_checked(location, found[0]),)
+
+
+def _checked(location: Location, tables: SpotTables) -> SpotTables:
+    """Return the tables, or say what is missing and where it was looked for."""
+    where = location.uri_of(tables.folder)
+    if tables.mixed and not tables.unmixed and not tables.merged:
+        raise NotFoundError(
+            f"there is a mixed table, {tables.mixed.rpartition('/')[2]}, and no "
+            "unmixed one",
+            where=where,
+            expected="unmixed_spots_R<round>_minDist_<voxels>.pkl",
+            hint="Run the spectral unmixing, or copy its table here",
+        )
+    if not tables.exist:
+        raise NotFoundError(
+            "there are no spot tables",
+            where=where,
+            expected="mixed_spots_R<round>.pkl and "
+            "unmixed_spots_R<round>_minDist_<voxels>.pkl, or folders of tiles "
+            "such as Tile_X_0000_Y_0000_Z_0000 with them",
+            hint=_what_it_is(location),
+        )
+    return tables
+
+
+def _what_it_is(location: Location) -> str:
+    names = location.names()
+    inside = [
+        name for name in names if _layout.looks_like_dataset(location.names(name))
+    ]
+    if inside:
+        return (
+            f"{location.name} holds {len(inside)} dataset folders, such as "
+            f"{inside[0]}: open one of them, or list them with list_datasets"
+        )
+    listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"The folder holds {listed or 'nothing'}"
+
+
+def _common_radii(tables: Sequence[SpotTables]) -> tuple[str, ...]:
+    judged = [t for t in tables if t.unmixed]
+    if not judged:
+        return ()
+    return tuple(
+        radius
+        for radius in judged[0].min_dists
+        if all(radius in table.min_dists for table in judged)
+    )
+
+
+def _radius(
+    location: Location, tables: Sequence[SpotTables], wanted: str | float | None
+) -> str:
+    """Return the `min_dist` to open, as the file names write it; "" where none."""
+    common = _common_radii(tables)
+    if wanted is None:
+        return common[0] if common else ""
+    for radius in common:
+        if _same_number(radius, wanted):
+            return radius
+    raise NotFoundError(
+        f"there is no unmixed table of minDist {wanted}",
+        where=location.uri_of(tables[0].folder),
+        expected=f"one of {', '.join(common)}" if common else "a table without minDist",
+    )
+
+
+def _same_number(radius: str, wanted: object) -> bool:
+    try:
+        return float(radius) == float(str(wanted))
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which tables make the spots, and how."""
+
+    location: Location
+    manifest: Manifest | None
+    tables: Sequence[SpotTables]
+    min_dist: str
+
+    @property
+    def channels(self) -> tuple[str, ...] | None:
+        """The spot channels that the manifest tells."""
+        return self.manifest.channels if self.manifest else None
+
+    @property
+    def key(self) -> CacheKey:
+        """What the merged table is made of."""
+        paths = sorted({path for table in self.tables for path in self._paths(table)})
+        return CacheKey(
+            uri=self.location.uri,
+            options={
+                "tiles": [table.tile for table in self.tables],
+                "min_dist": self.min_dist,
+                "channels": self.channels,
+            },
+            files={path: self.location.fingerprint(path) for path in paths},
+        )
+
+    def _paths(self, table: SpotTables) -> tuple[str, ...]:
+        """Return the files that are read, the unmixed table before the mixed one."""
+        unmixed = self._unmixed(table)
+        if table.mixed and unmixed:
+            return (unmixed, table.mixed)
+        if table.merged:
+            return (table.merged,)
+        return (unmixed,) if unmixed else ()
+
+    def _unmixed(self, table: SpotTables) -> str | None:
+        return table.unmixed.get(self.min_dist) or next(
+            iter(table.unmixed.values()), None
+        )
+
+    def build(self, task: Task) -> Imported:
+        """Read, merge and order the tables."""
+        parts, notes = [], []
+        count = len(self.tables)
+        for place, table in enumerate(self.tables):
+            own = task.part(place / count * 0.8, (place + 1) / count * 0.8)
+            columns, said = self._merged(table, own)
+            if table.tile:
+                columns["tile"] = _constant(table.tile, columns)
+                said = tuple(f"{table.tile}: {note}" for note in said)
+            parts.append(columns)
+            notes += [*table.notes, *said]
+        columns = parts.pop() if count == 1 else self._together(parts, notes)
+        task.step(0.8, "ordering the spots")
+        where = self.location.uri_of(self.tables[0].folder)
+        if count == 1:
+            where = self.location.uri_of(self._paths(self.tables[0])[-1])
+        spots = Spots.from_columns(columns, channels=self.channels, where=where)
+        task.step(1.0, f"{len(spots):,} spots are in order")
+        return Imported(spots, tuple(notes))
+
+    def _together(
+        self, parts: list[dict[str, Any]], notes: list[str]
+    ) -> dict[str, Any]:
+        columns, partial = concatenate(parts)
+        notes.append(
+            f"{len(self.tables)} tiles are open together: z, y and x are counted "
+            "from each tile's own corner"
+        )
+        if partial:
+            notes.append(f"not all tiles have {', '.join(partial)}: left out")
+        return columns
+
+    def _merged(
+        self, table: SpotTables, task: Task
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the merged columns of one folder's tables, and what to say."""
+        unmixed, mixed = self._unmixed(table), table.mixed
+        if mixed and unmixed:
+            return self._join(unmixed, mixed, task)
+        if table.merged:
+            return keep_columns(self._read(table.merged, task)), ()
+        path = self._paths(table)[0]
+        return keep_columns(self._read(path, task)), (
+            "removed spots are unknown: there is no mixed_spots_R<round>.pkl in "
+            f"{self.location.uri_of(table.folder)}",
+        )
+
+    def _join(
+        self, unmixed: str, mixed: str, task: Task
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        where = self.location.uri_of(unmixed)
+        columns = self._read(unmixed, task.part(0.0, 0.4))
+        channels = self.channels or intensity_channels(columns)
+        verdicts = read_verdicts(columns, channels, where)
+        del columns
+        where = self.location.uri_of(mixed)
+        columns = self._read(mixed, task.part(0.4, 0.9))
+        _same_channels(columns, channels, where)
+        task.step(0.9, "merging the tables")
+        merged, orphans = merge_spots(columns, verdicts, channels, where)
+        if not orphans:
+            return merged, ()
+        return merged, (
+            f"{orphans:,} of {len(verdicts):,} rows of {unmixed.rpartition('/')[2]} "
+            f"have no row in {mixed.rpartition('/')[2]} and are left out: the tables "
+            "may be of different runs",
+        )
+
+    def _read(self, path: str, task: Task) -> MutableMapping[str, Any]:
+        from napari_seespot.sources.table import read_columns
+
+        task.step(0.0, f"reading {path.rpartition('/')[2]}")
+        local = self.location.local_path(path, task.part(0.0, 0.5))
+        columns = read_columns(local, where=self.location.uri_of(path))
+        task.step(1.0, f"read {path.rpartition('/')[2]}")
+        return columns
+
+
+def _same_channels(
+    columns: Mapping[str, Any], channels: Sequence[str], where: str
+) -> None:
+    missing = [c for c in channels if not _has_intensity(columns, c)]
+    if missing:
+        raise TableError(
+            f"the table has no intensity of {', '.join(missing)}; its columns are "
+            f"{', '.join(map(str, columns)) or 'none'}",
+            where=where,
+            expected=f"chan_<channel>_intensity for {', '.join(channels)}",
+            hint="Check spot_channels in processing_manifest.json",
+        )
+
+
+def _has_intensity(columns: Mapping[str, Any], channel: str) -> bool:
+    pair = (f"chan_{channel}_fg", f"chan_{channel}_bg")
+    return intensity_column(channel) in columns or all(p in columns for p in pair)
+
+
+def _constant(value: str, columns: Mapping[str, Any]) -> pd.Categorical:
+    n = len(next(iter(columns.values()), ()))
+    return pd.Categorical.from_codes(np.zeros(n, np.int8), pd.Index([value]))
+
+
+def _ratios(
+    location: Location, tables: Sequence[SpotTables], channels: Sequence[str]
+) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
+    found = []
+    for table in tables:
+        if table.ratios:
+            text = location.read(table.ratios).decode("utf-8", "replace")
+            where = location.uri_of(table.ratios)
+            found.append(parse_ratios(text, channels, where))
+    if not found:
+        return None, ()
+    if all(found[0].equals(other) for other in found[1:]):
+        return found[0], ()
+    return None, (
+        "the ratios differ between tiles: open a single tile to see its dye lines",
+    )
+
+
+def _summary(
+    location: Location, tables: Sequence[SpotTables], min_dist: str
+) -> pd.DataFrame | None:
+    found = []
+    for table in tables:
+        if table.summary:
+            where = location.uri_of(table.summary)
+            found.append(_read_summary(location.read(table.summary), where))
+    if not found:
+        return None
+    summary = pd.concat(found, ignore_index=True)
+    if min_dist and "min_dist" in summary:
+        radius = pd.to_numeric(summary["min_dist"], errors="coerce")
+        own = summary[radius == float(min_dist)]
+        summary = (own if len(own) else summary).reset_index(drop=True)
+    return summary
+
+
+def _read_summary(text: bytes, where: str) -> pd.DataFrame:
+    try:
+        summary = pd.read_csv(io.BytesIO(text))
+    except (ValueError, pd.errors.ParserError) as error:
+        raise TableError(
+            f"the summary cannot be read: {error}",
+            where=where,
+            expected="comma-separated values with a row for each channel",
+        ) from None
+    if "channel" not in summary:
+        raise TableError(
+            f"the summary has no column 'channel'; its columns are "
+            f"{', '.join(map(str, summary.columns)) or 'none'}",
+            where=where,
+            expected="a row for each channel",
+        )
+    summary["channel"] = [channel_name(value) or "" for value in summary["channel"]]
+    return summary
+
+
+def _images(
+    location: Location, spots: Spots, storage: Any
+) -> LazyMapping[ChannelImage]:
+    paths = _layout.find_images(location)
+    first = [channel for channel in spots.channels if channel in paths]
+    names = [*first, *(name for name in paths if name not in first)]
+
+    def make(channel: str) -> ChannelImage:
+        from napari_seespot.images import ChannelImage
+
+        return ChannelImage.open(
+            location.uri_of(paths[channel]),
+            channel=channel,
+            gene=spots.genes.get(channel),
+            storage=storage,
+        )
+
+    return LazyMapping(names, make)
+
+
+def _masks(location: Location, storage: Any) -> LazyMapping[ChannelImage]:
+    paths = _layout.find_masks(location)
+
+    def make(name: str) -> ChannelImage:
+        from napari_seespot.images import ChannelImage
+
+        return ChannelImage.open(
+            location.uri_of(paths[name]), channel=name, gene=None, storage=storage
+        )
+
+    return LazyMapping(paths, make)
