@@ -155,12 +155,36 @@ class SpotIndex:
             if len(rows) <= limit:
                 return Chosen(rows, len(rows))
             counts = np.bincount(self._spots.code[rows], minlength=self._n_codes)
-            rows = self._most_important(rows, limit)
+            rows = self.most_important(rows, limit)
         else:
             counts = self.counts(box, allowed, where) if counts is None else counts
             rows = self._first_levels(slices, box, limit, allowed, where)
         rows = self._with_floor(rows, counts, slices, box, where)
         return Chosen(rows, int(counts.sum()))
+
+    def most_important(self, rows: np.ndarray, limit: int) -> np.ndarray:
+        """Return the `limit` of some rows that have the highest priority.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+        limit : int
+
+        Returns
+        -------
+        ndarray of int64, shape (min(m, limit),)
+            In row order.
+        """
+        if len(rows) <= limit:
+            return rows
+        if limit <= 0:
+            return rows[:0]
+        ids = self._spots.column("spot_id")[rows]
+        # Equal priorities are told apart by the id, so that the choice is one.
+        key = priority(ids).astype(np.uint64) << np.uint64(40)
+        key += ids.astype(np.uint64) & np.uint64(2**40 - 1)
+        keep = np.argpartition(key, limit - 1)[:limit]
+        return np.sort(rows[keep])
 
     @property
     def _arrays(self) -> tuple[np.ndarray, ...]:
@@ -223,21 +247,8 @@ class SpotIndex:
             more = self._collect([part], box, allowed, where)
             rows = np.concatenate([rows, *more])
             if len(rows) >= limit:
-                return self._most_important(rows, limit)
+                return self.most_important(rows, limit)
         return rows
-
-    def _most_important(self, rows: np.ndarray, limit: int) -> np.ndarray:
-        """Return the `limit` rows of the lowest priority numbers, in row order."""
-        if len(rows) <= limit:
-            return rows
-        if limit <= 0:
-            return rows[:0]
-        ids = self._spots.column("spot_id")[rows]
-        # Equal priorities are told apart by the id, so that the choice is one.
-        key = priority(ids).astype(np.uint64) << np.uint64(40)
-        key += ids.astype(np.uint64) & np.uint64(2**40 - 1)
-        keep = np.argpartition(key, limit - 1)[:limit]
-        return np.sort(rows[keep])
 
     def _with_floor(
         self,

@@ -48,6 +48,8 @@ class Session:
         Emitted once, when the session ends.
     moved : psygnal.Signal
         Emitted by `go_to` with the row to fly to.
+    picked : psygnal.Signal
+        Emitted with the row of a spot that was clicked on in the viewer.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class Session:
     changed = Signal(View, frozenset)
     closed = Signal()
     moved = Signal(int)
+    picked = Signal(int)
 
     def __init__(self, dataset: Dataset, state: State | None = None) -> None:
         self.dataset = dataset
@@ -69,6 +72,7 @@ class Session:
             self.state.pair = dataset.channel_pairs[0]
         self.history = History(self.state)
         self.viewer: Any = None
+        self.viewing: Any = None
         self.is_closed = False
         self._view = resolve(self.state, dataset)
         self._batches = 0
@@ -265,7 +269,7 @@ class Session:
         self.is_closed = True
         self.closed.emit()
         self.state.changed.disconnect(self._refresh)
-        self.viewer = None
+        self.viewer = self.viewing = None
 
     def check_open(self) -> None:
         """Raise a SeeSpotError when the session was closed."""

@@ -1,0 +1,417 @@
+"""The spots on the image: of one slab, two pictures.
+
+While few spots are in view they are real points, pickable and with features.
+When more are in view than the machine draws fluently, all of them are drawn as
+one picture at screen resolution, so that none is dropped. In 3-D the spots of
+the highest priority are drawn as points. The viewer always says which it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_seespot.index import Box
+from napari_seespot.points_pool import PointsPool
+from napari_seespot.raster import rasterize
+from napari_seespot.sight import Sight, look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_seespot.resolve import View
+    from napari_seespot.session import Session
+
+__all__ = ["AUTOMATIC_POINTS", "Shown", "SpotOverlay"]
+
+AUTOMATIC_POINTS = 20_000
+"""As many points are drawn fluently by software OpenGL."""
+
+_MARK_SIZE = 3.0  # the ring around a marked spot, relative to the spot
+_SELECTED_SIZE = 1.7  # a selected spot's diameter, relative to the others
+_SELECTED_COLOR = (255, 255, 255, 255)
+_FADE = 0.75  # how much a spot at the slab's border is fainter
+_DEPENDS_ON = frozenset(
+    {"mask", "coloring", "selected", "point_size_um", "slab_planes", "picture"}
+    | {"max_points"}
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the viewer shows of the spots.
+
+    Attributes
+    ----------
+    picture : str
+        ``"points"``, ``"density"`` or ``"nothing"``.
+    drawn, total : int
+        Spots drawn, and spots in view that pass the filters.
+    """
+
+    picture: str
+    drawn: int
+    total: int
+
+    @property
+    def text(self) -> str:
+        """The sentence that the viewer shows."""
+        noun = "spot" if self.total == 1 else "spots"
+        if self.drawn < self.total:
+            share = 100 * self.drawn / self.total
+            return f"{self.drawn:,} of {self.total:,} {noun} in view ({share:.2g} %)"
+        return f"{self.total:,} {noun} in view, as {self.picture}"
+
+
+class SpotOverlay:
+    """Keeps the spots' layers in step with the session and the camera.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    session : Session
+    defer : callable, optional
+        Given `update`, returns a function that has it called soon, once for any
+        number of calls; without it each event updates at once.
+
+    Attributes
+    ----------
+    shown_changed : psygnal.Signal
+        Emitted with a `Shown` after each update.
+    """
+
+    shown_changed = Signal(Shown)
+
+    def __init__(
+        self,
+        viewer: Any,
+        session: Session,
+        defer: Callable[[Callable[[], None]], Callable[[], None]] | None = None,
+    ) -> None:
+        self._viewer = viewer
+        self._session = session
+        dataset = session.dataset
+        self._scale = dataset.voxel_size
+        self._translate = _origin(dataset)
+        self._extent = _extent(dataset)
+        self._request = self.update if defer is None else defer(self.update)
+        self.shown = Shown("nothing", 0, 0)
+        self._closed = False
+        self._pool = self._new_pool(self.budget)
+        self._raster = self._new_raster()
+        self._mark = self._new_mark()
+        self._text = _add_text(viewer)
+        self._set_margins()
+        self._events = [
+            viewer.dims.events.point,
+            viewer.dims.events.order,
+            viewer.dims.events.ndisplay,
+            viewer.camera.events.center,
+            viewer.camera.events.zoom,
+            viewer.canvas.events.size,
+        ]
+        for event in self._events:
+            event.connect(self._on_event)
+        session.changed.connect(self._on_changed)
+        self.update()
+
+    @property
+    def points(self) -> Any:
+        """The points layer."""
+        return self._pool.layer
+
+    @property
+    def raster(self) -> Any:
+        """The image layer with the picture of all spots."""
+        return self._raster
+
+    @property
+    def drawn_rows(self) -> np.ndarray:
+        """The table's rows that are drawn as points, in the layer's order."""
+        return self._pool.rows
+
+    @property
+    def budget(self) -> int:
+        """How many points are drawn at most."""
+        return self._session.view.max_points or AUTOMATIC_POINTS
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """The layers that belong to the overlay now."""
+        return (self._pool.layer, self._raster, self._mark)
+
+    def world(self, position: tuple[float, float, float]) -> tuple[float, ...]:
+        """Return a position in voxels as (z, y, x) in um."""
+        return tuple(
+            value * scale + start
+            for value, scale, start in zip(
+                position, self._scale, self._translate, strict=True
+            )
+        )
+
+    def mark(self, row: int) -> None:
+        """Draw a ring around a spot."""
+        if self._mark not in self._viewer.layers:
+            return
+        self._mark.data[0] = self._session.position(row)
+        self._mark.size = _MARK_SIZE * self._session.view.point_size_um / self._scale[2]
+        self._mark.visible = True
+        self._mark.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def row_at(self, place: int | None) -> int | None:
+        """Return the table's row behind a point of the layer."""
+        return self._pool.row_at(place)
+
+    def update(self) -> None:
+        """Draw what is in view now."""
+        if self._closed:
+            return
+        view = self._session.view
+        sight = look(self._viewer, self._scale, self._translate, self._extent)
+        if sight is None or sight.empty or not self._has_layers():
+            self._finish(Shown("nothing", 0, 0))
+        elif sight.flat:
+            self._draw_slab(view, sight)
+        else:
+            self._draw_volume(view, sight)
+
+    def _draw_slab(self, view: View, sight: Sight) -> None:
+        rows = self._session.index.rows_in(
+            sight.box(view.slab_planes), view.mask.codes, view.mask.outside_codes
+        )
+        as_points = len(rows) <= self.budget
+        if view.picture != "auto":
+            as_points = view.picture == "points"
+        if as_points:
+            total = len(rows)
+            if total > self.budget:
+                rows = self._session.index.most_important(rows, self.budget)
+            self._show_points(view, rows, self._opacity(view, sight, rows))
+            self._finish(Shown("points", len(rows), total))
+        else:
+            self._show_raster(view, sight, rows)
+            self._finish(Shown("density", len(rows), len(rows)))
+
+    def _draw_volume(self, view: View, sight: Sight) -> None:
+        box = sight.box(view.slab_planes)
+        whole = box.low == self._extent.low and box.high == self._extent.high
+        chosen = self._session.index.choose(
+            box,
+            self.budget,
+            view.mask.codes,
+            view.mask.outside_codes,
+            view.mask.counts if whole else None,
+        )
+        alpha = np.ones(len(chosen.rows), np.float32)
+        self._show_points(view, chosen.rows, alpha)
+        self._finish(Shown("points", len(chosen.rows), chosen.total))
+
+    def _show_points(self, view: View, rows: np.ndarray, alpha: np.ndarray) -> None:
+        self._pool.grow(len(rows))
+        colors = view.coloring.rgba(view.spots, rows)
+        colors[:, 3] *= alpha
+        sizes = np.full(len(rows), view.point_size_um / self._scale[2], np.float32)
+        if view.selected is not None:
+            chosen = view.selected[rows]
+            colors[chosen] = 1.0
+            sizes[chosen] *= _SELECTED_SIZE
+        self._pool.show(rows, colors, sizes)
+
+    def _show_raster(self, view: View, sight: Sight, rows: np.ndarray) -> None:
+        self._pool.clear()
+        vertical, across = sight.displayed
+        pixel = np.array([sight.pixel_um / self._scale[a] for a in (vertical, across)])
+        low = np.array([sight.low[vertical], sight.low[across]])
+        high = np.array([sight.high[vertical], sight.high[across]])
+        height, width = (int(n) for n in np.maximum(1, np.ceil((high - low) / pixel)))
+        places = [
+            (view.spots.column("zyx"[axis])[rows] - start) / step
+            for axis, start, step in zip(sight.displayed, low, pixel, strict=True)
+        ]
+        color = view.coloring.index(view.spots, rows)
+        table, alpha = view.coloring.table, self._opacity(view, sight, rows)
+        if view.selected is not None:
+            table = np.vstack([table[:255], _SELECTED_COLOR]).astype(np.uint8)
+            color = np.where(view.selected[rows], len(table) - 1, color)
+        diameter = max(3.0, view.point_size_um / sight.pixel_um)
+        picture = rasterize(
+            places[0],
+            places[1],
+            color.astype(np.uint8),
+            table,
+            alpha,
+            (height, width),
+            diameter,
+        )
+        self._place_raster(picture, sight, low, pixel)
+
+    def _place_raster(
+        self, picture: np.ndarray, sight: Sight, low: np.ndarray, pixel: np.ndarray
+    ) -> None:
+        """Put the picture on the window, and on every plane of the sliced axis."""
+        vertical, across = sight.displayed
+        (depth,) = sight.sliced
+        scale, translate = np.array(self._scale), np.array(self._translate)
+        ends = np.array([self._extent.low, self._extent.high])
+        # One voxel as deep as the volume: stepping never leaves it.
+        depth_um = (ends[1, depth] - ends[0, depth]) * scale[depth]
+        translate[depth] += ends[:, depth].mean() * scale[depth]
+        for place, axis in enumerate((vertical, across)):
+            translate[axis] += (low[place] + pixel[place] / 2) * scale[axis]
+            scale[axis] *= pixel[place]
+        scale[depth] = max(depth_um, scale[depth])
+        if vertical > across:
+            picture = picture.transpose(1, 0, 2)
+        data = np.expand_dims(picture, depth)
+        layer = self._raster
+        if not np.allclose(layer.scale, scale):
+            layer.scale = scale
+        if not np.allclose(layer.translate, translate):
+            layer.translate = translate
+        if layer.data.shape == data.shape:
+            layer.data[:] = data
+            layer.refresh(extent=False, thumbnail=False, highlight=False)
+        else:
+            layer.data = np.ascontiguousarray(data)
+
+    def _opacity(self, view: View, sight: Sight, rows: np.ndarray) -> np.ndarray:
+        """Return how opaque spots are by their distance from the plane, float32."""
+        (depth,) = sight.sliced
+        values = view.spots.column("zyx"[depth])[rows]
+        distance = np.abs(values - np.float32(sight.plane[depth]))
+        half = np.float32(view.slab_planes + 0.5)
+        return np.asarray(1 - _FADE * np.minimum(distance / half, 1), np.float32)
+
+    def _finish(self, shown: Shown) -> None:
+        if shown.picture != "points":
+            self._pool.clear()
+        self._raster.visible = shown.picture == "density"
+        self._text.text = shown.text
+        if shown != self.shown:
+            self.shown = shown
+            self.shown_changed.emit(shown)
+
+    def _has_layers(self) -> bool:
+        layers = self._viewer.layers
+        return self._pool.layer in layers and self._raster in layers
+
+    def _on_event(self, _event: Any = None) -> None:
+        self._request()
+
+    def _on_changed(self, _view: View, names: frozenset[str]) -> None:
+        if "slab_planes" in names:
+            self._set_margins()
+        if names & _DEPENDS_ON:
+            self._request()
+
+    def _set_margins(self) -> None:
+        """Let napari's own slicing of the points take in the slab."""
+        half = self._session.view.slab_planes + 0.5
+        offset = self._viewer.dims.ndim - 3
+        if offset < 0:
+            return
+        margins = (*[0.0] * offset, *(half * scale for scale in self._scale))
+        self._viewer.dims.margin_left = margins
+        self._viewer.dims.margin_right = margins
+
+    def _new_pool(self, capacity: int) -> PointsPool:
+        return PointsPool(
+            self._viewer, self._session.dataset, self._translate, capacity, "Spots"
+        )
+
+    def _new_raster(self) -> Any:
+        return self._viewer.add_image(
+            np.zeros((1, 1, 1, 4), np.uint8),
+            rgb=True,
+            name="Spots (density)",
+            blending="translucent",
+            axis_labels=("z", "y", "x"),
+            units=("micrometer",) * 3,
+            scale=self._scale,
+            translate=self._translate,
+            visible=False,
+        )
+
+    def _new_mark(self) -> Any:
+        return self._viewer.add_points(
+            [[0.0, 0.0, 0.0]],
+            ndim=3,
+            name="Marked spot",
+            symbol="disc",
+            face_color=[0.0, 0.0, 0.0, 0.0],
+            border_color="magenta",
+            border_width=0.12,
+            scale=self._scale,
+            translate=self._translate,
+            axis_labels=("z", "y", "x"),
+            units=("micrometer",) * 3,
+            projection_mode="all",
+            canvas_size_limits=(18, 200),
+            visible=False,
+        )
+
+    def close(self) -> None:
+        """Let go of the viewer; its layers are the caller's to remove."""
+        if self._closed:
+            return
+        self._closed = True
+        for event in self._events:
+            event.disconnect(self._on_event)
+        self._session.changed.disconnect(self._on_changed, missing_ok=True)
+        _remove_text(self._viewer)
+        zeros = (0.0,) * self._viewer.dims.ndim
+        self._viewer.dims.margin_left = zeros
+        self._viewer.dims.margin_right = zeros
+
+
+def _origin(dataset: Any) -> tuple[float, float, float]:
+    """Return (z, y, x) of the first voxel's centre, in um."""
+    from napari_seespot.errors import SeeSpotError
+
+    for channel in dataset.images:
+        try:
+            z, y, x = dataset.images[channel].translate
+        except SeeSpotError:  # that channel is reported where it is shown
+            continue
+        return (z, y, x)
+    return (0.0, 0.0, 0.0)
+
+
+def _extent(dataset: Any) -> Box:
+    """Return the volume that images and spots fill, in voxels."""
+    from napari_seespot.errors import SeeSpotError
+
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for axis, name in enumerate("zyx"):
+        values = dataset.spots.column(name)
+        if len(values) and not np.isnan(values).all():
+            low[axis], high[axis] = np.nanmin(values), np.nanmax(values)
+    for channel in dataset.images:
+        try:
+            shape = dataset.images[channel].shape
+        except SeeSpotError:
+            continue
+        low, high = np.minimum(low, -0.5), np.maximum(high, np.array(shape) - 0.5)
+        break
+    low, high = np.where(low <= high, low, 0), np.where(low <= high, high, 0)
+    z0, y0, x0 = (float(value) for value in low)
+    z1, y1, x1 = (float(value) for value in high)
+    return Box((z0, y0, x0), (z1, y1, x1))
+
+
+_TEXT = "napari-seespot"
+
+
+def _add_text(viewer: Any) -> Any:
+    from napari.components.overlays import TextOverlay
+
+    text = TextOverlay(text="", position="top_left", font_size=10, visible=True)
+    viewer.canvas.overlays[_TEXT] = text
+    return text
+
+
+def _remove_text(viewer: Any) -> None:
+    viewer.canvas.overlays.pop(_TEXT, None)

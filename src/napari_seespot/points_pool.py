@@ -1,0 +1,149 @@
+"""One napari points layer of fixed capacity, filled anew at each look.
+
+napari's own ways to change points rebuild the layer's arrays; writing into
+them and refreshing once is 4 to 10 times cheaper. The capacity stays, because
+napari's status thread may still be reading: rows that are not needed are
+hidden, have no size, and lie where the first spot is, so that neither the
+extent nor the sliders see them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_seespot.dataset import Dataset
+
+__all__ = ["PointsPool"]
+
+
+class PointsPool:
+    """A points layer whose rows are lent to the spots in view.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    dataset : Dataset
+        For scale, units and the features' columns.
+    translate : tuple of float
+        (z, y, x) of the first voxel's centre, in um.
+    capacity : int
+        The most spots that it shows.
+    name : str
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        dataset: Dataset,
+        translate: tuple[float, float, float],
+        capacity: int,
+        name: str,
+    ) -> None:
+        from napari.layers import Points
+
+        self._dataset = dataset
+        self.rows = np.zeros(0, np.int64)
+        size = max(1, min(capacity, len(dataset.spots)))
+        self._order = np.zeros(size, np.int64)
+        self.layer = Points(
+            np.zeros((size, 3), np.float32),
+            ndim=3,
+            size=np.zeros(size, np.float32),
+            shown=np.zeros(size, np.bool_),
+            face_color=np.zeros((size, 4), np.float32),
+            border_width=0,
+            symbol="ring",
+            antialiasing=0,
+            scale=dataset.voxel_size,
+            translate=translate,
+            axis_labels=("z", "y", "x"),
+            units=("micrometer",) * 3,
+            features=self._features(self._order),
+            projection_mode="all",
+            blending="translucent",
+            canvas_size_limits=(3, 60),
+            name=name,
+        )
+        # Its rows are lent: what a user would move or delete is not the table's.
+        self.layer.editable = False
+        viewer.add_layer(self.layer)
+
+    @property
+    def capacity(self) -> int:
+        """The most spots that it shows."""
+        return len(self._order)
+
+    def show(
+        self,
+        rows: np.ndarray,
+        face_color: np.ndarray,
+        sizes: np.ndarray,
+    ) -> None:
+        """Show spots.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (m,)
+            At most `capacity`.
+        face_color : ndarray of float32, shape (m, 4)
+        sizes : ndarray of float32, shape (m,)
+            Diameters in voxels.
+        """
+        m = len(rows)
+        layer = self.layer
+        spots = self._dataset.spots
+        data = layer.data
+        for axis, name in enumerate("zyx"):
+            data[:m, axis] = spots.column(name)[rows]
+        if m:
+            data[m:] = data[0]
+        layer.size[:m] = sizes
+        layer.size[m:] = 0
+        layer.face_color[:m] = face_color
+        layer.face_color[m:] = 0
+        layer.shown[:m] = True
+        layer.shown[m:] = False
+        self._order[:m] = rows
+        self._order[m:] = rows[0] if m else 0
+        self.rows = self._order[:m].copy()
+        layer.features = self._features(self._order)
+        layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def clear(self) -> None:
+        """Show nothing; free of charge when nothing is shown."""
+        if len(self.rows):
+            nothing = np.zeros(0, np.float32)
+            self.show(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), nothing)
+
+    def row_at(self, place: int | None) -> int | None:
+        """Return the table's row behind a point of the layer."""
+        if place is None or not 0 <= place < len(self.rows):
+            return None
+        return int(self.rows[place])
+
+    def grow(self, needed: int) -> None:
+        """Have room for this many spots; the capacity never shrinks."""
+        if needed <= self.capacity:
+            return
+        data = np.zeros((needed, 3), np.float32)
+        data[: self.capacity] = self.layer.data
+        self._order = np.resize(self._order, needed)
+        self.layer.data = data
+
+    def _features(self, rows: np.ndarray) -> pd.DataFrame:
+        spots = self._dataset.spots
+        if not len(spots):
+            rows = rows[:0]
+        table = spots.to_pandas(rows=rows).drop(columns=["z", "y", "x"])
+        if not len(spots):
+            table = table.reindex(range(len(self._order)))
+        genes = spots.genes
+        if genes:
+            names = [genes.get(str(c), "") for c in table["chan"].cat.categories]
+            table.insert(2, "gene", np.array([*names, ""])[table["chan"].cat.codes])
+        return table.reset_index(drop=True)

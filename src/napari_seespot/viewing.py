@@ -1,0 +1,233 @@
+"""A dataset in a viewer: images, spots, docks, and what ties them together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_seespot import sessions
+from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot.layers import add_image_layer, open_images
+from napari_seespot.overlay import SpotOverlay
+from napari_seespot.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_seespot.dataset import Dataset
+    from napari_seespot.images import ChannelImage
+    from napari_seespot.state import State
+
+__all__ = ["PLUGIN", "show_session", "view"]
+
+PLUGIN = "napari-seespot"
+_DOCKS = ("Spots", "Channel pairs")
+
+
+def view(
+    source: str | Path | Dataset,
+    viewer: Any = None,
+    *,
+    state: str | Path | State | None = None,
+    docks: bool = True,
+    **options: Any,
+) -> Session:
+    """Show a dataset in a viewer: its images, its spots and the docks.
+
+    Parameters
+    ----------
+    source : str, Path or Dataset
+        A dataset, or what `open_dataset` takes.
+    viewer : napari.Viewer or ViewerModel, optional
+        A new window by default. A dataset that it shows is replaced, once this
+        one could be opened.
+    state : str, Path or State, optional
+        How to look at it: a file that `Session.save` wrote, or a state.
+    docks : bool
+        Whether to open the docks *Spots* and *Channel pairs*.
+    **options
+        For `open_dataset`.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    SeeSpotError
+        When the dataset or the state cannot be opened; the viewer stays as it
+        was.
+    """
+    from napari_seespot.dataset import Dataset
+
+    if not isinstance(source, Dataset):
+        from napari_seespot.sources import open_dataset
+
+        source = open_dataset(source, **options)
+    camera = None
+    if isinstance(state, (str, Path)):
+        from napari_seespot.saving import load_state
+
+        state, document = load_state(Path(state))
+        camera = document.get("camera")
+    _check_selection(source, state)
+    session = Session(source, state)
+    images, problems = open_images(source)
+    if viewer is None:
+        import napari
+
+        viewer = napari.Viewer(title=f"{source.name} - napari")
+    show_session(viewer, session, images, docks=docks)
+    if camera:
+        _restore_camera(viewer, camera)
+    tell([*source.notes, *problems])
+    return session
+
+
+def show_session(
+    viewer: Any,
+    session: Session,
+    images: Sequence[ChannelImage],
+    *,
+    docks: bool = True,
+) -> Viewing:
+    """Show an opened session; quick, for the viewer's own thread.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+        The session that it shows is closed.
+    session : Session
+    images : sequence of ChannelImage
+        What `open_images` opened.
+    docks : bool
+        Whether to open the docks, where the viewer has a window.
+    """
+    viewer = sessions.unwrap(viewer)
+    sessions.attach(viewer, None)
+    viewing = Viewing(viewer, session, images)
+    sessions.attach(viewer, session)
+    if docks and hasattr(viewer, "window"):
+        viewing.open_docks()
+    return viewing
+
+
+class Viewing:
+    """What a session has put into a viewer; it all goes when the session ends.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    session : Session
+    images : sequence of ChannelImage
+    """
+
+    def __init__(
+        self, viewer: Any, session: Session, images: Sequence[ChannelImage]
+    ) -> None:
+        self.viewer = viewer
+        self.session = session
+        session.viewer = viewer
+        session.viewing = self
+        first = len(viewer.layers) == 0
+        self._layers = [add_image_layer(viewer, image) for image in images]
+        self.overlay = SpotOverlay(viewer, session, _defer_for(viewer))
+        session.moved.connect(self._fly)
+        session.closed.connect(self._close)
+        self.overlay.points.mouse_drag_callbacks.append(self._pick)
+        # So that napari's status bar tells about the spot under the pointer.
+        viewer.layers.selection.active = self.overlay.points
+        if first:
+            self._start_view()
+
+    def open_docks(self) -> None:
+        """Open the docks that belong to every session, where they are closed."""
+        window = self.viewer.window
+        for name in _DOCKS:
+            if f"{name} ({PLUGIN_TITLE})" not in window.dock_widgets:
+                window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+
+    def _start_view(self) -> None:
+        """Look at the middle plane, the whole of it in the window."""
+        self.viewer.reset_view()
+        self.overlay.update()
+
+    def _fly(self, row: int) -> None:
+        """Centre the viewer on a spot, at its plane, and keep the zoom."""
+        place = self.overlay.world(self.session.position(row))
+        viewer = self.viewer
+        offset = viewer.dims.ndim - 3
+        point = list(viewer.dims.point)
+        point[offset:] = place
+        viewer.dims.point = point
+        center = [place[axis - offset] for axis in viewer.dims.displayed]
+        # In 2-D napari's camera has three numbers too; the first is not used.
+        viewer.camera.center = (0.0,) * (3 - len(center)) + tuple(center)
+        self.overlay.mark(row)
+
+    def _pick(self, layer: Any, event: Any) -> None:
+        """Mark the spot under a click."""
+        place = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        row = self.overlay.row_at(place)
+        if row is not None:
+            self.overlay.mark(row)
+            self.session.picked.emit(row)
+
+    def _close(self) -> None:
+        self.overlay.close()
+        ours = {id(layer) for layer in (*self._layers, *self.overlay.layers)}
+        others = [layer for layer in self.viewer.layers if id(layer) not in ours]
+        # All at once: napari 0.9 crashes at the next paint when two points
+        # layers are removed one after the other.
+        self.viewer.layers.clear()
+        self.viewer.layers.extend(others)
+
+
+PLUGIN_TITLE = "napari SeeSpot"
+
+
+def tell(messages: Sequence[str]) -> None:
+    """Show what a user should know, each as a notification of napari."""
+    from napari.utils.notifications import show_info
+
+    for message in messages:
+        show_info(message)
+
+
+def _defer_for(
+    viewer: Any,
+) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
+    """Return how updates are put off in a window; none in a viewer without one."""
+    if not hasattr(viewer, "window"):
+        return None
+    from napari_seespot.widgets._defer import once_per_turn
+
+    return once_per_turn
+
+
+def _check_selection(dataset: Dataset, state: State | None) -> None:
+    if state is None or state.selection.mask is None:
+        return
+    if len(state.selection.mask) != len(dataset.spots):
+        raise StateError(
+            f"the selection is of {len(state.selection.mask):,} spots, the dataset "
+            f"has {len(dataset.spots):,}",
+            where=dataset.name,
+            hint="The state was saved with another dataset",
+        )
+
+
+def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
+    try:
+        viewer.dims.ndisplay = int(camera["ndisplay"])
+        viewer.dims.point = tuple(float(value) for value in camera["point"])
+        viewer.camera.center = tuple(float(value) for value in camera["center"])
+        viewer.camera.zoom = float(camera["zoom"])
+        viewer.camera.angles = tuple(float(value) for value in camera["angles"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SeeSpotError(f"the saved camera is damaged: {error}") from error
