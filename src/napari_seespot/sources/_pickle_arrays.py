@@ -254,7 +254,8 @@ def text_or_objects(cells: list[Any]) -> Column:
     values = np.empty(len(cells), dtype=object)
     values[:] = cells
     values.flags.writeable = False
-    return (_text(values) if kinds <= _MAYBE_TEXT else None) or values
+    text = _text(values) if kinds <= _MAYBE_TEXT else None
+    return values if text is None else text
 
 
 def _text(values: np.ndarray) -> Codes | None:
