@@ -21,6 +21,7 @@ __all__ = [
     "as_bool",
     "as_category",
     "as_float32",
+    "as_float64",
     "as_integer",
     "channel_name",
     "encode_channels",
@@ -53,7 +54,8 @@ def intensity_channels(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _by_wavelength(channel: str) -> tuple[int, str]:
-    return (int(channel) if channel.isdecimal() else 10**9, channel)
+    number = channel.isdecimal() and len(channel) < 10
+    return (int(channel) if number else 10**9, channel)
 
 
 def channel_name(value: object) -> str | None:
@@ -63,6 +65,8 @@ def channel_name(value: object) -> str | None:
     if isinstance(value, (float, np.floating)):
         if np.isnan(value):
             return None
+        if np.isinf(value):
+            return str(value)
         return str(int(value)) if value == int(value) else str(value)
     text = str(value).strip()
     if text in NO_CHANNEL:
@@ -136,6 +140,17 @@ def as_float32(values: Any, *, column: str, where: str) -> np.ndarray:
     # A float64 beyond float32 becomes infinite, which the filters then drop.
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, np.float32)
+
+
+def as_float64(values: Any, *, column: str, where: str) -> np.ndarray:
+    """Return numbers as float64, shape (n,), for sums that are rounded once.
+
+    Raises
+    ------
+    TableError
+        When the column holds something that is not a number.
+    """
+    return np.asarray(_numbers(values, column=column, where=where), np.float64)
 
 
 def as_integer(values: Any, *, column: str, where: str) -> np.ndarray:

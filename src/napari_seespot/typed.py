@@ -15,6 +15,7 @@ from napari_seespot.columns import (
     as_bool,
     as_category,
     as_float32,
+    as_float64,
     as_integer,
     encode_channels,
     intensity_channels,
@@ -167,9 +168,10 @@ def _position(
             expected="z, y and x in voxels of level 0",
             hint="If columns have other names, map them when opening the table",
         )
-    voxel = as_float32(raw.pop(axis), column=axis, where=where)
+    voxel = as_float64(raw.pop(axis), column=axis, where=where)
     if offset in raw:
-        shift = as_float32(raw.pop(offset), column=offset, where=where)
+        shift = as_float64(raw.pop(offset), column=offset, where=where)
         # A fit that failed leaves NaN: the voxel itself is then the best known.
-        voxel = voxel + np.where(np.isfinite(shift), shift, np.float32(0))
-    return np.where(np.isfinite(voxel), voxel, np.float32(np.nan))
+        voxel = voxel + np.where(np.isfinite(shift), shift, 0.0)
+    position = as_float32(voxel, column=axis, where=where)
+    return np.where(np.isfinite(position), position, np.float32(np.nan))

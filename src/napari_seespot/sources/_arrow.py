@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
-import pyarrow.parquet
+
+# pyarrow ships no types: hence the ignored imports.
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.csv  # type: ignore[import-untyped]
+import pyarrow.feather  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
 
 from napari_seespot.errors import NotFoundError, TableError
+from napari_seespot.sources.pickles import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +44,7 @@ class ArrowFile:
 
         Returns
         -------
-        dict of str to ndarray or Categorical, each of shape (n,)
+        dict of str to ndarray or Codes, each of shape (n,)
 
         Raises
         ------
@@ -112,7 +114,7 @@ def _parquet(path: Path) -> _Opened:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _feather(path: Path) -> _Opened:
@@ -153,9 +155,9 @@ def _to_numpy(column: pa.ChunkedArray) -> Any:
     kind = column.type
     if pa.types.is_boolean(kind) and column.null_count:
         codes = column.cast(pa.int8()).fill_null(-1).to_numpy()
-        return pd.Categorical.from_codes(codes, [False, True])
+        return Codes(codes, ("False", "True"))
     if pa.types.is_dictionary(kind) or _is_text(kind):
-        return _categorical(column)
+        return _codes(column)
     if pa.types.is_decimal(kind):
         column = column.cast(pa.float64())
     if pa.types.is_integer(kind) and column.null_count:
@@ -167,23 +169,17 @@ def _to_numpy(column: pa.ChunkedArray) -> Any:
     return np.array(column.to_pylist(), object)
 
 
-def _categorical(column: pa.ChunkedArray) -> pd.Categorical:
+def _codes(column: pa.ChunkedArray) -> Codes:
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     if column.num_chunks == 0:
-        return pd.Categorical.from_codes(np.zeros(0, np.int8), pd.Index([]))
+        return Codes(np.zeros(0, np.int8), ())
     column = column.unify_dictionaries()
     words = column.chunk(0).dictionary.to_pylist()
     # Unsigned in some files, which have no -1 for null.
-    codes = [
-        chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy()
-        for chunk in column.chunks
-    ]
-    order = {
-        word: place
-        for place, word in enumerate(w for w in dict.fromkeys(words) if w is not None)
-    }
-    table = np.array([*(order.get(word, -1) for word in words), -1], np.int32)
-    return pd.Categorical.from_codes(
-        table[np.concatenate(codes)], pd.Index(list(order), dtype=object)
-    )
+    indices = [chunk.indices.cast(pa.int64()).fill_null(-1) for chunk in column.chunks]
+    # A dictionary may hold a word twice, and null.
+    order = {w: i for i, w in enumerate(dict.fromkeys(map(str, words)))}
+    places = [-1 if word is None else order[str(word)] for word in words]
+    table = np.array([*places, -1], np.int32)
+    return Codes(table[np.concatenate([i.to_numpy() for i in indices])], tuple(order))

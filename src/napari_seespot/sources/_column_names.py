@@ -13,24 +13,19 @@ from napari_seespot.typed import BOOLEANS, CATEGORIES, FLOATS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
 
-__all__ = ["TEXT", "guess_columns", "is_known", "renames", "to_rename"]
+__all__ = [
+    "guess_columns",
+    "is_known",
+    "lacks",
+    "renamed",
+    "renames",
+    "to_rename",
+]
 
 TEXT = ("chan", "unmixed_chan", "v3_chan", "tile_name", *CATEGORIES)
-"""Columns of a few different words."""
 
-_KNOWN = frozenset(
-    (
-        "spot_id",
-        "unmixed_removed",
-        "fg",
-        "bg",
-        *KEPT,
-        *VERDICT,
-        *TEXT,
-        *FLOATS,
-        *BOOLEANS,
-    )
-)
+_OTHER_COLUMNS = ("spot_id", "unmixed_removed", "fg", "bg")
+_KNOWN = frozenset((*_OTHER_COLUMNS, *KEPT, *VERDICT, *TEXT, *FLOATS, *BOOLEANS))
 
 _MEASURED = re.compile(r"chan_.+_(intensity|fg|bg)")
 

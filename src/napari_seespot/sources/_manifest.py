@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ def parse_manifest(text: bytes, path: str, where: str) -> Manifest:
     return Manifest(
         path=path,
         channels=_channels(content.get("spot_channels"), where),
-        round=_round(content.get("round")),
+        round=_channel(content.get("round")),
         genes=_genes(content.get("gene_dict"), where),
         content=MappingProxyType(content),
     )
@@ -100,15 +101,12 @@ def _channels(value: Any, where: str) -> tuple[str, ...] | None:
 
 
 def _channel(value: Any) -> str | None:
+    """Return a channel or a round as text: 4, 4.0 and "4" are one."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return channel_name(value)
-
-
-def _round(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    return channel_name(value)  # 4, 4.0 and "4" are one
 
 
 def _genes(value: Any, where: str) -> dict[str, str]:

@@ -26,7 +26,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
+
+# pyarrow ships no types: hence the ignored imports.
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from napari_seespot import settings
 from napari_seespot.errors import SeeSpotError

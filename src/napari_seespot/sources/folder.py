@@ -31,6 +31,7 @@ from napari_seespot.sources.merge import (
     merge_spots,
     read_verdicts,
 )
+from napari_seespot.sources.pickles import Codes
 from napari_seespot.spots import Spots
 from napari_seespot.unmixing import parse_ratios
 
@@ -153,7 +154,8 @@ def _tables(
     if not tiles:
         return (_checked(location, whole),)
     found = [_layout.find_tables(location, tile=t, round_=round_) for t in tiles]
-    return tuple(t for t in found if t.exist) or (_checked(location, found[0]),)
+    there = [table for table in found if table.exist] or found[:1]
+    return tuple(_checked(location, table) for table in there)
 
 
 def _checked(location: Location, tables: SpotTables) -> SpotTables:
@@ -299,6 +301,9 @@ class _Plan:
             f"{len(self.tables)} tiles are open together: z, y and x are counted "
             "from each tile's own corner"
         )
+        left = set(_layout.find_tiles(self.location)) - {t.tile for t in self.tables}
+        if left:
+            notes.append(f"there are no tables in {', '.join(sorted(left))}")
         if partial:
             notes.append(f"not all tiles have {', '.join(partial)}: left out")
         return columns
@@ -311,9 +316,10 @@ class _Plan:
         if mixed and unmixed:
             return self._join(unmixed, mixed, task)
         if table.merged:
-            return keep_columns(self._read(table.merged, task)), ()
+            where = self.location.uri_of(table.merged)
+            return keep_columns(self._read(table.merged, task), where), ()
         path = self._paths(table)[0]
-        return keep_columns(self._read(path, task)), (
+        return keep_columns(self._read(path, task), self.location.uri_of(path)), (
             "removed spots are unknown: there is no mixed_spots_R<round>.pkl in "
             f"{self.location.uri_of(table.folder)}",
         )
@@ -368,9 +374,9 @@ def _has_intensity(columns: Mapping[str, Any], channel: str) -> bool:
     return intensity_column(channel) in columns or all(p in columns for p in pair)
 
 
-def _constant(value: str, columns: Mapping[str, Any]) -> pd.Categorical:
+def _constant(value: str, columns: Mapping[str, Any]) -> Codes:
     n = len(next(iter(columns.values()), ()))
-    return pd.Categorical.from_codes(np.zeros(n, np.int8), pd.Index([value]))
+    return Codes(np.zeros(n, np.int8), (value,))
 
 
 def _ratios(

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from napari_seespot.columns import (
     as_bool,
     as_float32,
+    as_float64,
     as_integer,
     encode_channels,
     factorize,
@@ -28,6 +28,7 @@ from napari_seespot.columns import (
     intensity_column,
 )
 from napari_seespot.errors import TableError
+from napari_seespot.sources.pickles import Codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping, Sequence
@@ -41,6 +42,7 @@ __all__ = [
     "keep_columns",
     "merge_spots",
     "read_verdicts",
+    "subtract",
 ]
 
 KEPT = (
@@ -142,7 +144,7 @@ def merge_spots(
         When a needed column is missing, or a key is there twice.
     """
     _require(columns, ("chan", "chan_spot_id"), where)
-    merged = keep_columns(columns)
+    merged = keep_columns(columns, where)
     chan, number = _key(merged, channels, where)
     row = np.full(len(chan), -1, np.int32)
     known = 0
@@ -155,14 +157,14 @@ def merge_spots(
         match = found(number[spots])
         row[spots] = np.where(match >= 0, np.append(judged, -1)[match], -1)
         known += int(np.count_nonzero(match >= 0))
-    merged["chan"] = _categorical(chan, channels)
+    merged["chan"] = Codes(chan, tuple(channels))
     merged["chan_spot_id"] = number
-    merged["unmixed_chan"] = _categorical(_pick(verdicts.unmixed, row, -1), channels)
+    merged["unmixed_chan"] = Codes(_pick(verdicts.unmixed, row, -1), tuple(channels))
     if verdicts.dye_line_dist_ratio is not None:
         merged["dye_line_dist_ratio"] = _pick(verdicts.dye_line_dist_ratio, row, np.nan)
     if verdicts.valid_spot is not None:
         truth = _pick(verdicts.valid_spot.astype(np.int8), row, -1)  # 255 becomes -1
-        merged["valid_spot"] = pd.Categorical.from_codes(truth, [False, True])
+        merged["valid_spot"] = Codes(truth, ("False", "True"))
     return merged, len(verdicts) - known
 
 
@@ -240,14 +242,10 @@ def _require(columns: Mapping[str, Any], names: Iterable[str], where: str) -> No
 
 def _pick(values: np.ndarray, row: np.ndarray, missing: float) -> np.ndarray:
     """Return the verdict's value of each spot; the last entry serves row -1."""
-    return np.append(values, values.dtype.type(missing))[row]
+    return np.asarray(np.append(values, values.dtype.type(missing))[row])
 
 
-def _categorical(codes: np.ndarray, channels: Sequence[str]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, categories=pd.Index(list(channels)))
-
-
-def keep_columns(columns: MutableMapping[str, Any]) -> dict[str, Any]:
+def keep_columns(columns: MutableMapping[str, Any], where: str) -> dict[str, Any]:
     """Return the columns that `Spots` keeps and empty the mapping.
 
     A missing intensity is computed from foreground and background; `tile_name`
@@ -255,7 +253,7 @@ def keep_columns(columns: MutableMapping[str, Any]) -> dict[str, Any]:
     """
     if "tile" not in columns and "tile_name" in columns:
         columns["tile"] = columns.pop("tile_name")
-    fill_intensities(columns)
+    fill_intensities(columns, where)
     intensities = map(intensity_column, intensity_channels(columns))
     wanted = (*KEPT, *VERDICT, "tile", *intensities)
     kept = {name: columns.pop(name) for name in wanted if name in columns}
@@ -263,11 +261,11 @@ def keep_columns(columns: MutableMapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def fill_intensities(columns: MutableMapping[str, Any]) -> None:
+def fill_intensities(columns: MutableMapping[str, Any], where: str) -> None:
     """Replace each foreground and background by the intensity where it is missing."""
     for channel in _measured(columns):
         if intensity_column(channel) not in columns:
-            columns[intensity_column(channel)] = _difference(columns, channel)
+            columns[intensity_column(channel)] = _difference(columns, channel, where)
 
 
 def _measured(columns: Iterable[str]) -> tuple[str, ...]:
@@ -283,9 +281,25 @@ def _measured(columns: Iterable[str]) -> tuple[str, ...]:
     return intensity_channels(names | pairs)
 
 
-def _difference(columns: MutableMapping[str, Any], channel: str) -> np.ndarray:
-    fg = np.asarray(columns.pop(f"chan_{channel}_fg"), np.float64)
-    return fg - np.asarray(columns.pop(f"chan_{channel}_bg"), np.float64)
+def _difference(
+    columns: MutableMapping[str, Any], channel: str, where: str
+) -> np.ndarray:
+    fg, bg = f"chan_{channel}_fg", f"chan_{channel}_bg"
+    return subtract(columns.pop(fg), columns.pop(bg), fg, bg, where)
+
+
+def subtract(fg: Any, bg: Any, fg_name: str, bg_name: str, where: str) -> np.ndarray:
+    """Return foreground - background, shape (n,), at the precision of the file."""
+    foreground = as_float64(fg, column=fg_name, where=where)
+    background = as_float64(bg, column=bg_name, where=where)
+    if len(foreground) != len(background):
+        raise TableError(
+            f"column {fg_name!r} has {len(foreground):,} rows, {bg_name!r} "
+            f"{len(background):,}",
+            where=where,
+            expected="one value a spot in each column",
+        )
+    return np.asarray(foreground - background)
 
 
 def concatenate(
@@ -302,7 +316,7 @@ def concatenate(
 
 
 def _stack(parts: Sequence[Any]) -> Any:
-    if not any(hasattr(part, "categories") for part in parts):
+    if not any(isinstance(part, Codes) for part in parts):
         return np.concatenate([np.asarray(part) for part in parts])
     found: dict[Any, int] = {}
     codes = []
@@ -310,4 +324,4 @@ def _stack(parts: Sequence[Any]) -> Any:
         own, values = factorize(part)
         places = [found.setdefault(value, len(found)) for value in values]
         codes.append(np.array([*places, -1], np.int32)[own])
-    return pd.Categorical.from_codes(np.concatenate(codes), pd.Index(list(found)))
+    return Codes(np.concatenate(codes), tuple(map(str, found)))

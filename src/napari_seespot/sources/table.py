@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from napari_seespot.columns import channel_name, factorize, intensity_column
 from napari_seespot.dataset import Dataset
@@ -28,7 +27,8 @@ from napari_seespot.sources._location import LocalFolder
 from napari_seespot.sources._task import Task
 from napari_seespot.sources._write_table import write_table
 from napari_seespot.sources.cache import CacheKey, Imported, spots_through_cache
-from napari_seespot.sources.merge import fill_intensities
+from napari_seespot.sources.merge import fill_intensities, subtract
+from napari_seespot.sources.pickles import Codes
 from napari_seespot.spots import Spots
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ def read_columns(
 def _import(columns: dict[str, Any], where: str) -> Imported:
     names = tuple(columns)
     notes = (CALIBRATED,) if _take_calibrated(columns, where) else ()
-    fill_intensities(columns)
-    _fill_own_intensity(columns)
+    fill_intensities(columns, where)
+    _fill_own_intensity(columns, where)
     missing = lacks(columns)
     if missing:
         raise TableError(
@@ -190,9 +190,7 @@ def _take_calibrated(columns: MutableMapping[str, Any], where: str) -> bool:
     codes = np.array(codes, np.int32)
     if "v3_action" in columns:
         codes[_deleted(columns["v3_action"], where)] = -1
-    columns["unmixed_chan"] = pd.Categorical.from_codes(
-        codes, pd.Index(found, dtype=object)
-    )
+    columns["unmixed_chan"] = Codes(codes, tuple(map(str, found)))
     columns.pop("unmixed_removed", None)  # the verdict of before
     return True
 
@@ -208,10 +206,10 @@ def _deleted(actions: Any, where: str) -> np.ndarray:
             expected=f"one of {', '.join(ACTIONS)}",
         )
     delete = [str(value) == "delete" for value in found]
-    return np.array([*delete, False])[codes]
+    return np.asarray(np.array([*delete, False])[codes])
 
 
-def _fill_own_intensity(columns: MutableMapping[str, Any]) -> None:
+def _fill_own_intensity(columns: MutableMapping[str, Any], where: str) -> None:
     """Take the intensity in a spot's own channel from `fg` and `bg`.
 
     Only where the table has no intensities at all; those in other channels are
@@ -221,7 +219,7 @@ def _fill_own_intensity(columns: MutableMapping[str, Any]) -> None:
     known = any(name.endswith("_intensity") for name in columns)
     if fg is None or bg is None or known or "chan" not in columns:
         return
-    own = np.asarray(fg, np.float64) - np.asarray(bg, np.float64)
+    own = subtract(fg, bg, "fg", "bg", where)
     codes, found = factorize(columns["chan"])
     for place, value in enumerate(found):
         channel = channel_name(value)
