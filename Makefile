@@ -11,7 +11,7 @@ PY     := .venv/bin/python
 STAMP  := .venv/.installed
 export PYTHON
 
-.PHONY: help demo test lint bench format system clean
+.PHONY: help demo test lint style types contracts manifest bench format system clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -32,11 +32,19 @@ demo: system
 test: system
 	@tools/with_screen.sh $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(STAMP)
+lint: style types contracts manifest
+
+style: $(STAMP)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+types: $(STAMP)
 	$(PY) -m mypy
+
+contracts: $(STAMP)
 	.venv/bin/lint-imports --no-cache
+
+manifest: $(STAMP)
 	.venv/bin/npe2 validate src/napari_seespot/napari.yaml
 	.venv/bin/npe2 validate napari-seespot
 

@@ -43,12 +43,12 @@ def run(*command: object, cwd: Path | None = None, **env: str) -> str:
 
 
 def copy_of_the_source(folder: Path) -> Path:
-    """Copy what a build needs, without .git and without files that builds make."""
+    """Copy what a build needs, without .git."""
     folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     (folder / "napari.yaml").symlink_to("src/napari_seespot/napari.yaml")
-    ignored = shutil.ignore_patterns("__pycache__", "_version.py")
+    ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "src", folder / "src", ignore=ignored)
     return folder
 
@@ -114,9 +114,19 @@ def test_the_version_comes_from_the_tag(tmp_path: Path) -> None:
     run("git", "add", ".", cwd=source)
     run(*git, "commit", "--quiet", "--no-gpg-sign", "-m", "all", cwd=source)
     run(*git, "tag", "v7.8.9", cwd=source)
-    # the build writes only what git ignores; else the tree would count as changed
-    (source / ".git" / "info" / "exclude").write_text("_version.py\ndist/\n")
     assert build_wheel(source).name.startswith("napari_seespot-7.8.9-")
+
+
+def test_the_version_is_what_is_installed(python: Path) -> None:
+    code = "import napari_seespot; print(napari_seespot.__version__)"
+    assert run(python, "-c", code) == "0.1.0\n"
+
+
+def test_a_source_tree_that_is_not_installed_has_a_version() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); "
+    code += "import napari_seespot; print(napari_seespot.__version__)"
+    # -S: without the folder in which packages are installed
+    assert run(sys.executable, "-I", "-S", "-c", code, ROOT / "src") == "0+unknown\n"
 
 
 def test_an_installed_wheel_is_found_with_all_its_contributions(python: Path) -> None:
