@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QScrollArea
 
 from napari_seespot import sessions
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["SessionDock"]
 
 
-class SessionDock(Container):
+_MINIMUM_WIDTH = 290  # pixels; two docks and a canvas fit 1366
+
+
+class SessionDock(Container[Any]):
     """A dock that shows its viewer's session, and follows when it is replaced.
 
     A dock supplies `_attach` (make it show a session), `_refresh` (something of
@@ -39,6 +43,16 @@ class SessionDock(Container):
         self._hint = Label(value=self.needs_session)
         self.append(self._hint)
         self.native.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
+
+    def add_scrolled(self, content: Container[Any]) -> None:
+        """Put content into the dock that scrolls rather than overflow a screen."""
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content.native)
+        area.setMinimumWidth(_MINIMUM_WIDTH)
+        self.native.layout().addWidget(area)
 
     def follow(self) -> None:
         """Begin to follow the viewer; a dock calls it once it is built."""

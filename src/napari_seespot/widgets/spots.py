@@ -1,0 +1,395 @@
+"""The *Spots* dock: which spots are shown on the image, and how."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FloatRangeSlider,
+    FloatSpinBox,
+    Label,
+    PushButton,
+    SpinBox,
+)
+
+from napari_seespot.coloring import class_colors
+from napari_seespot.spots import STATUSES
+from napari_seespot.widgets._dock import SessionDock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_seespot.resolve import View
+    from napari_seespot.session import Session
+
+__all__ = ["SpotsWidget"]
+
+_COLOR_NAMES = {
+    "status": "status",
+    "chan": "detected channel",
+    "unmixed_chan": "unmixed channel",
+}
+_PICTURES = {
+    "automatic": "auto",
+    "points": "points",
+    "density of all": "density",
+}
+_RANGES = {
+    "r": "Correlation with the point-spread function, -1 to 1",
+    "dist": "Distance of the detected voxel from the fitted centre, voxels",
+}
+
+
+class SpotsWidget(SessionDock):
+    """Colours, filters and sizes of the spots in one viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__(viewer)
+        self._showing = False
+        self._body: Container[Any] = Container(labels=False)
+        self.counts = Label(value="")
+        self.drawn = Label(value="")
+        self.color_by = ComboBox(
+            label="Colour by",
+            choices=self._color_choices,
+            tooltip="What a spot's colour tells",
+        )
+        self.scale = Label(value="")
+        self.status: dict[str, CheckBox] = {}
+        self.channels: dict[str, CheckBox] = {}
+        self.ranges: dict[str, FloatRangeSlider] = {}
+        self.valid_only = CheckBox(
+            text="Only valid spots",
+            tooltip="Spots that passed the pipeline's gates: r > 0.25, dist < 1.25 ...",
+        )
+        self.point_size = FloatSpinBox(
+            label="Size (um)", min=0.1, max=100, step=0.2, tooltip="Diameter of a ring"
+        )
+        self.slab = SpinBox(
+            label="Slab (± planes)",
+            min=0,
+            max=100_000,
+            tooltip="Spots this many planes before and behind are shown, fainter",
+        )
+        self.picture = ComboBox(
+            label="Draw as",
+            choices=[*_PICTURES],
+            tooltip="Points can be picked; the density shows all spots however many",
+        )
+        self.max_points = SpinBox(
+            label="Points at most",
+            min=0,
+            max=10_000_000,
+            step=5000,
+            tooltip="0: as many as this machine draws fluently",
+        )
+        self.reset = PushButton(
+            text="Reset filters", tooltip="Show what was shown first"
+        )
+        self.undo = PushButton(text="Undo", tooltip="Take the last change back")
+        self.redo = PushButton(text="Redo", tooltip="Make it again")
+        self.add_scrolled(self._body)
+        self._body.visible = False
+        self.follow()
+
+    # --- following the session
+
+    def _attach(self, session: Session) -> None:
+        self._build(session)
+        session.history.changed.connect(self._show_history)
+        overlay = getattr(session.viewing, "overlay", None)
+        if overlay is not None:
+            overlay.shown_changed.connect(self._show_shown)
+            self._show_shown(overlay.shown)
+        self._show(session.view)
+        self._body.visible = True
+
+    def _detach(self) -> None:
+        self._body.visible = False
+        self._body.clear()
+
+    def _refresh(self, view: View, names: frozenset[str]) -> None:
+        self._show(view)
+
+    # --- building
+
+    def _build(self, session: Session) -> None:
+        spots = session.dataset.spots
+        self.color_by.reset_choices()
+        self.status = {
+            name: CheckBox(text=name, tooltip=_STATUS_TIPS[name]) for name in STATUSES
+        }
+        self.channels = {
+            name: CheckBox(text=session.dataset.label(name)) for name in spots.channels
+        }
+        self.ranges = {
+            name: _range_slider(spots.column(name), name, tip)
+            for name, tip in _RANGES.items()
+            if name in spots.columns
+        }
+        self._swatches = {
+            name: Label(value="") for name in (*self.status, *self.channels)
+        }
+        self._body.clear()
+        self._body.extend(self._rows(session))
+        self._connect()
+
+    def _color_choices(self, _widget: Any) -> list[tuple[str, str]]:
+        # A function: magicgui asks anew whenever the combo box changes its place.
+        choices = [(text, name) for name, text in _COLOR_NAMES.items()]
+        if self._session is not None:
+            columns = self._session.dataset.spots.numeric_columns
+            choices += [(name, name) for name in columns if name != "spot_id"]
+        return choices
+
+    def _rows(self, session: Session) -> list[Any]:
+        rows: list[Any] = [
+            self.counts,
+            self.drawn,
+            _labelled(self.color_by),
+            self.scale,
+            _heading("Status"),
+            *(self._check_row(name, box) for name, box in self.status.items()),
+            _heading("Channel"),
+            *(self._check_row(name, box) for name, box in self.channels.items()),
+        ]
+        if self.ranges:
+            rows += [_heading("Quality")]
+            rows += [_below(slider) for slider in self.ranges.values()]
+        if "valid_spot" in session.dataset.spots.columns:
+            rows.append(self.valid_only)
+        return [
+            *rows,
+            _heading("Drawing"),
+            *map(
+                _labelled, (self.point_size, self.slab, self.picture, self.max_points)
+            ),
+            _row(self.reset, self.undo, self.redo),
+        ]
+
+    def _check_row(self, name: str, box: CheckBox) -> Container[Any]:
+        return _row(self._swatches[name], box)
+
+    def _connect(self) -> None:
+        changes: dict[Any, Any] = {
+            self.color_by: self._set_color_by,
+            self.valid_only: self._set_valid_only,
+            self.point_size: self._set_point_size,
+            self.slab: self._set_slab,
+            self.picture: self._set_picture,
+            self.max_points: self._set_max_points,
+            self.reset: self._reset,
+            self.undo: self._undo,
+            self.redo: self._redo,
+        }
+        for widget, change in changes.items():
+            widget.changed.disconnect()
+            widget.changed.connect(change)
+        for box in self.status.values():
+            box.changed.connect(self._set_status)
+        for box in self.channels.values():
+            box.changed.connect(self._set_channels)
+        for slider in self.ranges.values():
+            slider.changed.connect(self._set_ranges)
+
+    # --- from the state to the widgets
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Keep the widgets from setting the state that they are being shown."""
+        self._showing = True
+        try:
+            yield
+        finally:
+            self._showing = False
+
+    def _show(self, view: View) -> None:
+        session = self._session
+        if session is None:
+            return
+        state = session.state
+        with self._quiet():
+            self.counts.value = f"<b>{view.count_text}</b>"
+            self.color_by.value = state.color_by
+            for name, box in self.status.items():
+                box.value = name in state.filters.status
+            for name, box in self.channels.items():
+                allowed = state.filters.channels
+                box.value = allowed is None or name in allowed
+            for name, slider in self.ranges.items():
+                low, high = state.filters.ranges.get(name, (None, None))
+                slider.value = (
+                    slider.min if low is None else max(low, slider.min),
+                    slider.max if high is None else min(high, slider.max),
+                )
+            self.valid_only.value = state.filters.valid_only
+            self.point_size.value = state.point_size_um
+            self.slab.value = round(state.slab_planes)
+            self.picture.value = next(
+                text for text, value in _PICTURES.items() if value == state.picture
+            )
+            self.max_points.value = state.max_points
+            self._show_colors(view)
+            self._show_history()
+
+    def _show_colors(self, view: View) -> None:
+        """Put each class's colour and count beside its name."""
+        spots = view.spots
+        by = view.coloring.by
+        of_channel = "unmixed_chan" if by == "unmixed_chan" else "chan"
+        for kind, boxes in (("status", self.status), (of_channel, self.channels)):
+            colors = class_colors(kind, spots.channels)
+            totals = np.bincount(
+                spots.class_of_code(kind),
+                weights=view.mask.counts,
+                minlength=len(spots.class_names(kind)),
+            )
+            for place, (name, box) in enumerate(boxes.items()):
+                color = colors[name] if by == kind else "#808080"
+                self._swatches[name].value = f'<font color="{color}">●</font>'
+                label = name if kind == "status" else view.dataset.label(name)
+                box.text = f"{label}  ({int(totals[place]):,})"
+        limits = view.coloring.limits
+        self.scale.visible = limits is not None
+        if limits is not None:
+            self.scale.value = _gradient_html(view.coloring.table, limits)
+
+    def _show_history(self) -> None:
+        if self._session is not None:
+            self.undo.enabled = self._session.history.can_undo
+            self.redo.enabled = self._session.history.can_redo
+
+    def _show_shown(self, shown: Any) -> None:
+        self.drawn.value = shown.text
+
+    # --- from the widgets to the state
+
+    def _set(self, path: str, value: Any) -> None:
+        if self._showing or self._session is None:
+            return
+        *parents, name = path.split(".")
+        target: Any = self._session.state
+        for parent in parents:
+            target = getattr(target, parent)
+        setattr(target, name, value)
+
+    def _set_color_by(self, value: str) -> None:
+        self._set("color_by", value)
+
+    def _set_valid_only(self, value: bool) -> None:
+        self._set("filters.valid_only", value)
+
+    def _set_point_size(self, value: float) -> None:
+        self._set("point_size_um", value)
+
+    def _set_slab(self, value: int) -> None:
+        self._set("slab_planes", value)
+
+    def _set_picture(self, value: str) -> None:
+        self._set("picture", _PICTURES[value])
+
+    def _set_max_points(self, value: int) -> None:
+        self._set("max_points", value)
+
+    def _set_status(self) -> None:
+        chosen = {name for name, box in self.status.items() if box.value}
+        self._set("filters.status", chosen)
+
+    def _set_channels(self) -> None:
+        chosen = {name for name, box in self.channels.items() if box.value}
+        self._set(
+            "filters.channels", None if len(chosen) == len(self.channels) else chosen
+        )
+
+    def _set_ranges(self) -> None:
+        if self._showing or self._session is None:
+            return
+        ranges = dict(self._session.state.filters.ranges)
+        for name, slider in self.ranges.items():
+            low, high = slider.value
+            # At an end of the slider there is no limit: NaN and infinity pass too.
+            ends = (
+                None if low <= slider.min else low,
+                None if high >= slider.max else high,
+            )
+            ranges.pop(name, None)
+            if ends != (None, None):
+                ranges[name] = ends
+        self._session.state.filters.ranges.replace(ranges)
+
+    def _reset(self) -> None:
+        if self._session is not None:
+            with self._session.one_change():
+                self._session.state.filters.reset()
+
+    def _undo(self) -> None:
+        if self._session is not None:
+            self._session.undo()
+
+    def _redo(self) -> None:
+        if self._session is not None:
+            self._session.redo()
+
+
+_STATUS_TIPS = {
+    "unchanged": "Kept in the channel in which it was detected",
+    "reassigned": "Kept, but given to another channel",
+    "removed": "Left out: the same molecule was counted elsewhere",
+}
+
+
+def _range_slider(values: np.ndarray, name: str, tip: str) -> FloatRangeSlider:
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
+    # Outwards to two decimals: a limit that is typed is a limit that is meant.
+    low, high = np.floor(low * 100) / 100, np.ceil(high * 100) / 100
+    high = high if high > low else low + 1
+    return FloatRangeSlider(
+        label=name,
+        min=float(low),
+        max=float(high),
+        step=0.01,
+        value=(float(low), float(high)),
+        tooltip=tip,
+    )
+
+
+def _gradient_html(table: np.ndarray, limits: tuple[float, float]) -> str:
+    stops = table[:: len(table) // 16]
+    blocks = "".join(
+        f'<font color="#{r:02x}{g:02x}{b:02x}">█</font>' for r, g, b, _ in stops
+    )
+    return f"{limits[0]:.3g} {blocks} {limits[1]:.3g}"
+
+
+def _heading(text: str) -> Label:
+    return Label(value=f"<b>{text}</b>")
+
+
+def _labelled(widget: Any) -> Container[Any]:
+    row = Container(widgets=[widget], labels=True)
+    row.margins = (0, 0, 0, 0)
+    return row
+
+
+def _below(widget: Any) -> Container[Any]:
+    """Put a wide widget below its name, so that the dock may be narrow."""
+    rows = Container(widgets=[Label(value=widget.label), widget], labels=False)
+    rows.margins = (0, 0, 0, 0)
+    return rows
+
+
+def _row(*widgets: Any) -> Container[Any]:
+    row = Container(widgets=list(widgets), layout="horizontal", labels=False)
+    row.margins = (0, 0, 0, 0)
+    return row
