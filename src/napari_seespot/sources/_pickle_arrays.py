@@ -138,7 +138,7 @@ def array(value: object) -> np.ndarray | Objects:
         return _from_buffer(record(value, "array from buffer"))
     made = record(value, "new array")
     fields = state(made, tuple)
-    require(len(fields) == 5, "an array's state")
+    require(len(fields) == 5, "an array without its five fields")
     _, shape, dtype, fortran, data = fields
     order = "F" if fortran is True else "C"
     if _is_object_dtype(dtype):
@@ -150,10 +150,12 @@ def array(value: object) -> np.ndarray | Objects:
 
 def _from_buffer(made: Record) -> np.ndarray:
     data, dtype, shape, order, *axes = arguments(made, 4, 5)
-    require(order in ("C", "F", "K"), "an array's order of memory")
+    require(order in ("C", "F", "K"), "an array in an unknown order of memory")
     if order != "K":
         return _numbers(data, dtype, shape, order)
-    require(len(axes) == 1 and type(axes[0]) is tuple, "an array's order of axes")
+    require(
+        len(axes) == 1 and type(axes[0]) is tuple, "an array without an order of axes"
+    )
     return _numbers(data, dtype, shape, "C").transpose([whole(a) for a in axes[0]])
 
 
@@ -163,7 +165,10 @@ def _numbers(data: object, dtype: object, shape: Any, order: Any) -> np.ndarray:
     _check_shape(shape, known.itemsize, len(raw))
     if known.kind == "b":
         # numpy takes other bytes than 0 and 1 for undefined kinds of true.
-        require(_flat(raw, np.dtype("u1")).max(initial=0) <= 1, "odd booleans")
+        require(
+            _flat(raw, np.dtype("u1")).max(initial=0) <= 1,
+            "booleans other than 0 and 1",
+        )
     values = _flat(raw, known).reshape(shape, order=order)
     if not known.isnative:
         values = values.astype(known.newbyteorder("="))
@@ -180,8 +185,8 @@ def _check_shape(shape: object, itemsize: int, n_bytes: int) -> None:
     sizes = [whole(size) for size in exactly(shape, tuple, "shape")]
     require(len(sizes) in (1, 2), "an array of other than 1 or 2 dimensions")
     # Bounded, so that no product with zero hides what numpy cannot hold.
-    require(all(0 <= size < 1 << 40 for size in sizes), "an array's shape")
-    require(prod(sizes) * itemsize == n_bytes, "an array's shape and its length")
+    require(all(0 <= size < 1 << 40 for size in sizes), "an impossible shape")
+    require(prod(sizes) * itemsize == n_bytes, "a shape that does not fit its values")
 
 
 _NUMBERS = frozenset(
@@ -195,9 +200,12 @@ def _dtype_code(value: object) -> tuple[str, str]:
     made = record(value, "dtype")
     code = exactly(arguments(made, 1, 3)[0], str, "data type")
     fields = state(made, tuple)
-    require(len(fields) >= 5 and fields[2:5] == (None, None, None), "a data type")
+    require(
+        len(fields) >= 5 and fields[2:5] == (None, None, None),
+        "a data type with fields",
+    )
     order = exactly(fields[1], str, "byte order")
-    require(order in ("<", ">", "|", "="), "a byte order")
+    require(order in ("<", ">", "|", "="), "an unknown byte order")
     return code, order
 
 
@@ -207,7 +215,7 @@ def _is_object_dtype(value: object) -> bool:
 
 def _number_dtype(value: object) -> np.dtype[Any]:
     code, order = _dtype_code(value)
-    require(code in _NUMBERS, f"data type {code[:20]!r}")
+    require(code in _NUMBERS, f"the data type {code[:20]!r}")
     return np.dtype(order + code)
 
 
@@ -222,7 +230,7 @@ def raw_bytes(value: object) -> bytes | bytearray:
         value = inner[0] if inner else b""
         if isinstance(value, (bytes, bytearray)):
             return value
-    return _latin1(arguments(record(value, "encode"), 2))
+    return _latin1(arguments(record(value, "encoded bytes"), 2))
 
 
 def _latin1(pair: tuple[Any, ...]) -> bytes:

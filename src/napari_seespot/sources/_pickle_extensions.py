@@ -55,18 +55,18 @@ def vector(value: object) -> Column:
 
 def _backed(made: Record) -> Column:
     cls = arguments(made, 3)[0]
-    require(isinstance(cls, type) and issubclass(cls, Record), "an odd array")
+    require(isinstance(cls, type) and issubclass(cls, Record), "a column of no class")
     fields = state(made, tuple)
-    require(2 <= len(fields) <= 3, f"a {cls.wanted}")
+    require(2 <= len(fields) <= 3, f"{cls.wanted} as a column")
     # pandas wrote dtype and values in one order first, then in the other.
     dtype, values = fields[:2] if is_kind(fields[0], *_DTYPES) else fields[1::-1]
     if cls.kind == "categorical":
         return _categorical(dtype, vector_of_numbers(values, "i"))
-    require(cls.kind == "string array", f"a {cls.wanted}")
+    require(cls.kind == "string array", f"{cls.wanted} as a column")
     plain = array(values)
     if isinstance(plain, Objects) and len(plain.shape) == 1:
         return text_or_objects(plain.cells)
-    raise TableError("the pickled table is damaged: a text column of numbers")
+    raise TableError("the pickled table is damaged: a text column without its text")
 
 
 _DTYPES = ("extension dtype",)
@@ -140,7 +140,7 @@ def _arrow_array(value: object) -> pa.Array:
 
     made = record(value, "arrow array")
     fields = exactly(arguments(made, 1)[0], tuple, "Arrow array")
-    require(len(fields) >= 5, "an Arrow array")
+    require(len(fields) >= 5, "an Arrow array with fields missing")
     alias = arguments(record(fields[0], "arrow type"), 1)[0]
     width = _OFFSET_BYTES.get(exactly(alias, str, "Arrow type"), 0)
     require(width > 0, "an Arrow array of something else than text")
@@ -151,7 +151,7 @@ def _arrow_array(value: object) -> pa.Array:
     end = offset + length
     right = length >= 0 <= offset and (length == 0 or (end + 1) * width <= sizes[1])
     right = right and (buffers[0] is None or end <= 8 * sizes[0])
-    require(right, "an Arrow array's length and its buffers")
+    require(right, "an Arrow array that does not fit its buffers")
     kind = pa.string() if width == 4 else pa.large_string()
     made_array = pa.Array.from_buffers(
         kind,

@@ -111,7 +111,7 @@ def _labels(axis: object) -> list[str]:
 
 def _index(axis: object) -> tuple[range | Column, str | None]:
     cls, content = arguments(record(axis, "new index"), 2)
-    require(isinstance(cls, type) and issubclass(cls, Record), "an odd index")
+    require(isinstance(cls, type) and issubclass(cls, Record), "an index of no class")
     require(type(content) is dict, "an index without content")
     name = content.get("name")
     name = name if type(name) is str else None
@@ -141,12 +141,11 @@ def _placed(block: object, n_columns: int, n_rows: int) -> Iterable[tuple[int, C
 def _positions(placement: object, n_columns: int) -> range | list[int]:
     if is_kind(placement, "slice"):
         start, stop, step = arguments(record(placement, "slice"), 3)
-        # A slice that counts down to the first column stops at None.
+        # A slice that counts down to the first column stops at None. One that
+        # counts up may stop at the next step, beyond the last column.
         stop = -1 if stop is None else whole(stop)
-        start, step = whole(start), whole(step)
-        known = 0 <= start <= n_columns and -1 <= stop <= n_columns and step != 0
-        require(known, "a block lies outside the columns")
-        positions: range | list[int] = range(start, stop, step)
+        require(whole(step) != 0, "a block of step 0")
+        positions: range | list[int] = range(whole(start), stop, step)
     else:
         positions = vector_of_numbers(placement, "i").tolist()
     inside = all(0 <= position < n_columns for position in positions)

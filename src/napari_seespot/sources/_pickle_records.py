@@ -99,7 +99,7 @@ _KINDS = _spread(
         "builtins bytearray": "bytes",
         "__builtin__ bytearray": "bytes",
         "__builtin__ bytes": "bytes",
-        "_codecs encode": "encode",
+        "_codecs encode": "encoded bytes",
     }
 )
 
