@@ -267,8 +267,17 @@ def test_unusual_names_take_a_second_round():
 def test_format_3_takes_a_second_round():
     found = answers(dict.fromkeys(next_keys({})))
     keys = next_keys(found)
-    assert {"zarr.json", "0/zarr.json", ".zarray"} <= set(keys)
-    assert next_keys(found | answers(dict.fromkeys(keys))) == ()
+    assert keys == ("zarr.json", *(f"{n}/zarr.json" for n in range(6)))
+    found |= answers(dict.fromkeys(keys))
+    assert next_keys(found) == (".zarray",)
+    assert next_keys(found | answers({".zarray": None})) == ()
+
+
+def test_format_3_first_where_neighbours_have_it():
+    keys = next_keys({}, format_3=True)
+    assert keys == ("zarr.json", *(f"{n}/zarr.json" for n in range(6)))
+    found = answers(dict.fromkeys(keys))
+    assert next_keys(found, format_3=True) == next_keys({})
 
 
 def test_seventh_level_is_asked_for_by_name():

@@ -395,7 +395,9 @@ def test_five_channels_of_format_3(server, tmp_path):
     serve(server, files)
     images, errors = open_channels(channels_at(server.url))
     assert (len(images), errors) == (5, {})
-    assert len(server.requests) <= 35 + 40  # two rounds
+    assert server.counts == {"GET": 35 + 35}  # two rounds
+    open_channels(channels_at(server.url))
+    assert server.counts == {"GET": 70 + 35}  # one, once the folder is known
 
 
 def test_moto_counts_the_same(pyramids, monkeypatch):

@@ -73,29 +73,37 @@ class Pyramid:
     notes: tuple[str, ...] = ()
 
 
-def next_keys(found: Mapping[str, Answer], uri: str = "") -> tuple[str, ...]:
+def next_keys(
+    found: Mapping[str, Answer], uri: str = "", *, format_3: bool = False
+) -> tuple[str, ...]:
     """Return the keys to ask for next, given the answers so far; () when done.
+
+    Parameters
+    ----------
+    found : mapping of str to Answer
+        By key below the image's address.
+    uri : str
+        That address, for messages.
+    format_3 : bool
+        Begin with the documents of zarr's format 3 instead of those of format 2.
 
     Raises
     ------
     ImageError
         A document that names others cannot be read.
     """
-    if ".zattrs" not in found:
-        return _FORMAT_2_KEYS
     parser = _Parser(uri, found)
-    if "zarr.json" not in found:
-        if parser.multiscale() is None and not parser.has("0/.zarray"):
-            return (".zarray", *_FORMAT_3_KEYS)
-    elif parser.zarr_json().get("node_type") == "array":
-        return ()
     multiscale = parser.multiscale()
-    if multiscale is None:
+    if multiscale is not None:
+        wanted = map(parser.level_key, parser.level_paths(multiscale))
+        return tuple(k for k in dict.fromkeys(wanted) if k and k not in found)
+    if any(map(parser.has, ("0/.zarray", "0/zarr.json"))) or parser.is_array():
         return ()
-    wanted = [parser.level_key(path) for path in parser.level_paths(multiscale)]
-    return tuple(
-        key for key in dict.fromkeys(wanted) if key not in found and key is not None
-    )
+    rounds = [_FORMAT_2_KEYS, _FORMAT_3_KEYS]
+    for keys in (*rounds[:: -1 if format_3 else 1], (".zarray",)):
+        if keys[0] not in found:
+            return keys
+    return ()
 
 
 def parse_pyramid(uri: str, found: Mapping[str, Answer]) -> Pyramid:
@@ -146,6 +154,9 @@ class _Parser(Reading):
 
     def zarr_json(self) -> dict[str, Any]:
         return self.document("zarr.json")
+
+    def is_array(self) -> bool:
+        return self.zarr_json().get("node_type") == "array"
 
     def attributes(self) -> tuple[str, dict[str, Any]]:
         """Return the root's key and its OME attributes."""
@@ -303,7 +314,7 @@ class _Parser(Reading):
 
     def parse_plain(self) -> Pyramid:
         paths = [p for p in _GUESSED if self.has(f"{p}/.zarray")]
-        if self.zarr_json().get("node_type") == "array":
+        if self.is_array():
             levels = [self.level_at_root("zarr.json")]
         elif self.has(".zarray"):
             levels = [self.level_at_root(".zarray")]

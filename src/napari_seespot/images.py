@@ -8,6 +8,7 @@ napari gives a multiscale layer one scale and one translate, those of level 0, a
 takes the factors of the other levels from the shapes. Coarse levels therefore
 appear up to half of their voxel away from `ChannelImage.level_translates`: put a
 level of its own (a crop, a 3-D volume) on the screen with its own entry there.
+Its Labels layer refuses ``multiscale=True`` with one level: give it ``levels[0]``.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ Kind = Literal["image", "labels"]
 
 # Level whose central chunk is blank is read whole for contrast up to this size.
 _SMALL_LEVEL = 64 * 2**20
+
+
+# Where images of zarr's format 3 were found: their neighbours are so too, and to
+# ask for format 2 first would cost a round trip.
+_format_3_folders: set[str] = set()
 
 
 class ChannelImage:
@@ -387,7 +393,9 @@ def _read_documents(
         wanted: dict[tuple[str, str], str] = {}
         for channel in list(found):
             try:
-                keys = next_keys(found[channel], addresses[channel])
+                address = addresses[channel]
+                newer = _parent(address) in _format_3_folders
+                keys = next_keys(found[channel], address, format_3=newer)
             except ImageError as error:
                 errors[channel] = error
                 del found[channel]
@@ -398,4 +406,10 @@ def _read_documents(
         answers = ask_many(dict.fromkeys(wanted.values()), storage)
         for (channel, key), address in wanted.items():
             found[channel][key] = answers[address]
+            if key == "zarr.json" and answers[address].data is not None:
+                _format_3_folders.add(_parent(addresses[channel]))
     return found
+
+
+def _parent(address: str) -> str:
+    return address.rpartition("/")[0]
