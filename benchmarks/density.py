@@ -18,7 +18,7 @@ import sys
 import numpy as np
 from _bench import RUNS, median_ms, medians_ms, report
 
-from napari_seespot.density import density
+from napari_seespot.densities import density
 from napari_seespot.spots import Spots
 
 CHANNELS = ("488", "514", "561", "594", "638")
@@ -27,7 +27,7 @@ LIMITS = ((-100.0, 5000.0), (-100.0, 5000.0))
 FIRST_CALL = """
 import time
 import numpy as np
-from napari_seespot.density import density
+from napari_seespot.densities import density
 from napari_seespot.spots import Spots
 n = 1000
 x = np.linspace(0, 1, n, dtype=np.float32)

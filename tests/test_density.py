@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_seespot import _chunks
-from napari_seespot.density import (
+from napari_seespot.densities import (
     density,
     from_scale,
     histogram,
@@ -405,8 +405,8 @@ def test_large_pictures_are_counted_by_fewer_threads(monkeypatch):
         seen.append(kwargs.get("max_threads"))
         return real(*args, **kwargs)
 
-    monkeypatch.setattr("napari_seespot.density.each_chunk", spy)
-    monkeypatch.setattr("napari_seespot.density.COUNTS_BYTES", 3 * 4 * 64 * 64)
+    monkeypatch.setattr("napari_seespot.densities.each_chunk", spy)
+    monkeypatch.setattr("napari_seespot.densities.COUNTS_BYTES", 3 * 4 * 64 * 64)
     spots, limits = random_spots(10), ((0, 1), (0, 1))
     density(spots, "488", "514", 64, limits)
     density(spots, "488", "514", 128, limits)
@@ -438,7 +438,7 @@ def test_an_error_in_one_thread_reaches_the_caller():
 
 def test_importing_loads_neither_numba_nor_qt_and_warming_up_does():
     code = (
-        "import sys, napari_seespot.density as d, napari_seespot.polygons\n"
+        "import sys, napari_seespot.densities as d, napari_seespot.polygons\n"
         "heavy = {'numba', 'qtpy', 'napari', 'dask', 'zarr', 'pyarrow'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "d.warm_up()\n"

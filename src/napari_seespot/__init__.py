@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_seespot._version import __version__
     from napari_seespot.dataset import Dataset, DatasetInfo
-    from napari_seespot.density import Density, density
+    from napari_seespot.densities import Density, density
     from napari_seespot.errors import (
         ImageError,
         NotFoundError,
@@ -60,7 +60,7 @@ _HOMES = {
     "ChannelImage": "images",
     "Dataset": "dataset",
     "DatasetInfo": "dataset",
-    "Density": "density",
+    "Density": "densities",
     "ImageError": "errors",
     "NotFoundError": "errors",
     "SeeSpotError": "errors",
@@ -72,7 +72,7 @@ _HOMES = {
     "TableError": "errors",
     "UnsafePickleError": "errors",
     "__version__": "_version",
-    "density": "density",
+    "density": "densities",
     "dye_lines": "unmixing",
     "list_datasets": "sources",
     "make_sample": "sample",

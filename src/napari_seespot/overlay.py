@@ -9,7 +9,7 @@ the highest priority are drawn as points. The viewer always says which it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from psygnal import Signal
@@ -38,6 +38,21 @@ _DEPENDS_ON = frozenset(
     {"mask", "coloring", "selected", "point_size_um", "slab_planes", "picture"}
     | {"max_points"}
 )
+
+
+_REST_MS = 120  # without an event for so long, the view rests
+
+
+class Defer(Protocol):
+    """Puts a function off; see `SpotOverlay`."""
+
+    def __call__(
+        self, update: Callable[[], None], delay_ms: int
+    ) -> Callable[[], None]: ...
+
+
+def _at_once(update: Callable[[], None], delay_ms: int) -> Callable[[], None]:
+    return update
 
 
 @dataclass(frozen=True)
@@ -74,8 +89,9 @@ class SpotOverlay:
     viewer : napari.Viewer or ViewerModel
     session : Session
     defer : callable, optional
-        Given `update`, returns a function that has it called soon, once for any
-        number of calls; without it each event updates at once.
+        Given a function and a delay in ms, returns one that has it called once
+        that long after the first call (0), or after the last one (else). Without
+        it each event updates at once.
 
     Attributes
     ----------
@@ -89,7 +105,7 @@ class SpotOverlay:
         self,
         viewer: Any,
         session: Session,
-        defer: Callable[[Callable[[], None]], Callable[[], None]] | None = None,
+        defer: Defer | None = None,
     ) -> None:
         self._viewer = viewer
         self._session = session
@@ -97,7 +113,9 @@ class SpotOverlay:
         self._scale = dataset.voxel_size
         self._translate = _origin(dataset)
         self._extent = _extent(dataset)
-        self._request = self.update if defer is None else defer(self.update)
+        defer = defer or _at_once
+        self._request = defer(self.update, 0)
+        self._rest = defer(self._settle, _REST_MS)
         self.shown = Shown("nothing", 0, 0)
         self._closed = False
         self._pool = self._new_pool(self.budget)
@@ -288,11 +306,19 @@ class SpotOverlay:
     def _finish(self, shown: Shown) -> None:
         if shown.picture != "points":
             self._pool.clear()
-        self._raster.visible = shown.picture == "density"
-        self._text.text = shown.text
+        self._rest()
+        # napari redraws for each assignment, also of the same value.
+        if self._raster.visible != (shown.picture == "density"):
+            self._raster.visible = shown.picture == "density"
         if shown != self.shown:
             self.shown = shown
+            self._text.text = shown.text
             self.shown_changed.emit(shown)
+
+    def _settle(self) -> None:
+        """Do what can wait until the view rests."""
+        if not self._closed and self._has_layers():
+            self._pool.describe()
 
     def _has_layers(self) -> bool:
         layers = self._viewer.layers
@@ -319,7 +345,12 @@ class SpotOverlay:
 
     def _new_pool(self, capacity: int) -> PointsPool:
         return PointsPool(
-            self._viewer, self._session.dataset, self._translate, capacity, "Spots"
+            self._viewer,
+            self._session.dataset,
+            self._translate,
+            self._extent,
+            capacity,
+            "Spots",
         )
 
     def _new_raster(self) -> Any:

@@ -3,8 +3,8 @@
 napari's own ways to change points rebuild the layer's arrays; writing into
 them and refreshing once is 4 to 10 times cheaper. The capacity stays, because
 napari's status thread may still be reading: rows that are not needed are
-hidden, have no size, and lie where the first spot is, so that neither the
-extent nor the sliders see them.
+hidden and have no size. Two of them mark the corners of the volume for ever, so
+that napari's sliders and its home view see the whole of it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.index import Box
 
 __all__ = ["PointsPool"]
 
@@ -31,6 +32,8 @@ class PointsPool:
         For scale, units and the features' columns.
     translate : tuple of float
         (z, y, x) of the first voxel's centre, in um.
+    extent : Box
+        The volume, in voxels.
     capacity : int
         The most spots that it shows.
     name : str
@@ -41,6 +44,7 @@ class PointsPool:
         viewer: Any,
         dataset: Dataset,
         translate: tuple[float, float, float],
+        extent: Box,
         capacity: int,
         name: str,
     ) -> None:
@@ -48,10 +52,12 @@ class PointsPool:
 
         self._dataset = dataset
         self.rows = np.zeros(0, np.int64)
-        size = max(1, min(capacity, len(dataset.spots)))
+        self._corners = np.array([extent.low, extent.high], np.float32)
+        size = min(capacity, len(dataset.spots)) + len(self._corners)
         self._order = np.zeros(size, np.int64)
+        self._described = True
         self.layer = Points(
-            np.zeros((size, 3), np.float32),
+            np.resize(self._corners, (size, 3)),
             ndim=3,
             size=np.zeros(size, np.float32),
             shown=np.zeros(size, np.bool_),
@@ -71,12 +77,18 @@ class PointsPool:
         )
         # Its rows are lent: what a user would move or delete is not the table's.
         self.layer.editable = False
+        self._plain_symbols()
         viewer.add_layer(self.layer)
+
+    def _plain_symbols(self) -> None:
+        # napari turns each symbol into text at each refresh, which is most of what
+        # a refresh costs; of a text that costs nothing, of its own enum much.
+        self.layer.symbol[:] = "ring"
 
     @property
     def capacity(self) -> int:
         """The most spots that it shows."""
-        return len(self._order)
+        return len(self._order) - len(self._corners)
 
     def show(
         self,
@@ -100,8 +112,7 @@ class PointsPool:
         data = layer.data
         for axis, name in enumerate("zyx"):
             data[:m, axis] = spots.column(name)[rows]
-        if m:
-            data[m:] = data[0]
+        data[m:] = np.resize(self._corners, (len(data) - m, 3))
         layer.size[:m] = sizes
         layer.size[m:] = 0
         layer.face_color[:m] = face_color
@@ -111,8 +122,18 @@ class PointsPool:
         self._order[:m] = rows
         self._order[m:] = rows[0] if m else 0
         self.rows = self._order[:m].copy()
-        layer.features = self._features(self._order)
+        self._described = False
         layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def describe(self) -> None:
+        """Give the layer the features of the spots that it shows.
+
+        Apart from `show`, since it takes longer than all the rest: nobody reads
+        a spot's values while the view moves.
+        """
+        if not self._described:
+            self._described = True
+            self.layer.features = self._features(self._order)
 
     def clear(self) -> None:
         """Show nothing; free of charge when nothing is shown."""
@@ -130,10 +151,10 @@ class PointsPool:
         """Have room for this many spots; the capacity never shrinks."""
         if needed <= self.capacity:
             return
-        data = np.zeros((needed, 3), np.float32)
-        data[: self.capacity] = self.layer.data
-        self._order = np.resize(self._order, needed)
-        self.layer.data = data
+        size = needed + len(self._corners)
+        self._order = np.resize(self._order, size)
+        self.layer.data = np.resize(self._corners, (size, 3))
+        self._plain_symbols()
 
     def _features(self, rows: np.ndarray) -> pd.DataFrame:
         spots = self._dataset.spots

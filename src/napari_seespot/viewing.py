@@ -12,7 +12,7 @@ from napari_seespot.overlay import SpotOverlay
 from napari_seespot.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.images import ChannelImage
@@ -199,15 +199,13 @@ def tell(messages: Sequence[str]) -> None:
         show_info(message)
 
 
-def _defer_for(
-    viewer: Any,
-) -> Callable[[Callable[[], None]], Callable[[], None]] | None:
+def _defer_for(viewer: Any) -> Defer | None:
     """Return how updates are put off in a window; none in a viewer without one."""
     if not hasattr(viewer, "window"):
         return None
-    from napari_seespot.widgets._defer import once_per_turn
+    from napari_seespot.widgets._defer import once
 
-    return once_per_turn
+    return once
 
 
 def _check_selection(dataset: Dataset, state: State | None) -> None:
