@@ -92,7 +92,10 @@ def open_dataset(
     if path.is_file() and suffix == ".json":
         from napari_seespot.sources.server import dataset_from_answer
 
-        return dataset_from_answer(path)
+        return dataset_from_answer(
+            path, progress=progress, cancelled=cancelled, **options
+        )
+    _no_options(options, path)
     if suffix in _TABLES and not path.is_dir():
         from napari_seespot.sources.table import open_table
 
@@ -137,6 +140,13 @@ def list_datasets(uri: str | os.PathLike[str], **options: Any) -> list[DatasetIn
     if not path.is_dir():
         raise _nothing(text, path)
     return list_folder(path)
+
+
+def _no_options(options: Mapping[str, Any], path: Path) -> None:
+    if options:
+        raise TypeError(
+            f"open_dataset takes no {', '.join(map(repr, options))} for {path}"
+        )
 
 
 def _text(uri: str | os.PathLike[str]) -> str:
