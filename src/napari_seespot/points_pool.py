@@ -48,7 +48,7 @@ class PointsPool:
         capacity: int,
         name: str,
     ) -> None:
-        from napari.layers import Points
+        from napari_seespot.spots_layer import Points
 
         self._dataset = dataset
         self.rows = np.zeros(0, np.int64)

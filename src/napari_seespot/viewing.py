@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.images import ChannelImage
+    from napari_seespot.overlay import Defer
     from napari_seespot.state import State
 
 __all__ = ["PLUGIN", "show_session", "view"]
