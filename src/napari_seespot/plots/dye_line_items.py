@@ -1,0 +1,149 @@
+"""Dye lines with their names, which stay in view while the plot is zoomed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_seespot.plots._qt import pg
+from napari_seespot.plots.base import color_with
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qtpy.QtGui import QFont
+
+    from napari_seespot.plots.theme import PlotTheme
+    from napari_seespot.unmixing import DyeLine
+
+__all__ = ["DyeLineItems", "visible_part"]
+
+_CROWDED = np.radians(9)  # lines closer than this on the screen step their names back
+_LABEL_AT = (0.97, 0.80, 0.63, 0.46, 0.29)  # of the visible part, from its start
+
+
+class DyeLineItems:
+    """The items of a plot that show dye lines.
+
+    Parameters
+    ----------
+    view_box : pyqtgraph.ViewBox
+    layer : int
+        The z value of the items.
+    """
+
+    def __init__(self, view_box: Any, layer: int) -> None:
+        self._view_box = view_box
+        self._layer = layer
+        self._lines: list[tuple[DyeLine, Any, Any]] = []
+        self._colors: list[str] = []
+        self._font: QFont | None = None
+
+    def show(
+        self,
+        lines: Sequence[DyeLine],
+        names: Mapping[str, str],
+        colors: Mapping[str, str],
+        theme: PlotTheme,
+    ) -> None:
+        """Draw these lines in the place of those before."""
+        for _, curve, label in self._lines:
+            self._view_box.removeItem(curve)
+            self._view_box.removeItem(label)
+        self._lines = [
+            (line, self._curve(colors[line.channel]), self._label(names[line.channel]))
+            for line in lines
+        ]
+        self._colors = [colors[line.channel] for line in lines]
+        self.set_theme(theme)
+        self.place()
+
+    def _curve(self, color: str) -> Any:
+        curve = pg.PlotCurveItem(pen=pg.mkPen(color, width=1.5))
+        return self._add(curve)
+
+    def _label(self, name: str) -> Any:
+        label = pg.TextItem(name, anchor=(1, 0.5))
+        if self._font is not None:
+            label.setFont(self._font)
+        return self._add(label)
+
+    def _add(self, item: Any) -> Any:
+        item.setZValue(self._layer)
+        self._view_box.addItem(item, ignoreBounds=True)
+        return item
+
+    def set_theme(self, theme: PlotTheme) -> None:
+        """Put the names on the plot's background."""
+        for (_, _, label), color in zip(self._lines, self._colors, strict=True):
+            label.setColor(color if theme.dark else theme.text)
+            label.fill = pg.mkBrush(color_with(theme.background, 190))
+            label.update()
+
+    def set_font(self, font: QFont) -> None:
+        """Write the names in a font."""
+        self._font = font
+        for _, _, label in self._lines:
+            label.setFont(font)
+
+    def place(self, *_: Any) -> None:
+        """Draw the lines through what is in view, each with its name in view."""
+        (x0, x1), (y0, y1) = self._view_box.viewRange()
+        limits = (x0, x1, y0, y1)
+        size = self._view_box.size()
+        scale = (
+            size.width() / max(x1 - x0, 1e-300),
+            size.height() / max(y1 - y0, 1e-300),
+        )
+        taken: list[float] = []
+        for line, curve, label in self._lines:
+            part = visible_part(line.direction, limits)
+            curve.setVisible(part is not None)
+            label.setVisible(part is not None)
+            if part is None:
+                continue
+            dx, dy = line.direction
+            start, stop = part
+            angle = float(np.arctan2(dy * scale[1], dx * scale[0]))
+            step = sum(abs(angle - other) < _CROWDED for other in taken)
+            taken.append(angle)
+            curve.setData([start * dx, stop * dx], [start * dy, stop * dy])
+            share = _LABEL_AT[step % len(_LABEL_AT)]
+            at = start + share * (stop - start)
+            label.setPos(at * dx, at * dy)
+            room = (at * dx - x0) * scale[0]
+            beside = label.boundingRect().width() + 4 > room
+            label.setAnchor((0 if beside else 1, 0.5))
+
+
+def visible_part(
+    direction: tuple[float, float], limits: tuple[float, float, float, float]
+) -> tuple[float, float] | None:
+    """Return from where to where a ray from the origin crosses a rectangle.
+
+    Parameters
+    ----------
+    direction : (float, float)
+        Of length 1.
+    limits : (float, float, float, float)
+        x low, x high, y low, y high.
+
+    Returns
+    -------
+    (float, float) or None
+        Distances from the origin; None where the ray misses the rectangle
+        (Liang and Barsky, ACM Transactions on Graphics 3, 1984).
+    """
+    start, stop = 0.0, np.inf
+    for step, low, high in (
+        (direction[0], *limits[:2]),
+        (direction[1], *limits[2:]),
+    ):
+        if step == 0:
+            if not low <= 0 <= high:
+                return None
+            continue
+        near, far = sorted((low / step, high / step))
+        start, stop = max(start, near), min(stop, far)
+    return (start, float(stop)) if start < stop else None

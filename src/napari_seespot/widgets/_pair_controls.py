@@ -1,0 +1,180 @@
+"""The form above a channel-pair plot: it shows the state and asks to change it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from psygnal import Signal
+
+from napari_seespot.plots.drawing import TOOLS
+
+if TYPE_CHECKING:
+    from napari_seespot.resolve import View
+
+__all__ = ["COLOR_NAMES", "PairControls"]
+
+COLOR_NAMES = [
+    ("status", "status"),
+    ("detected channel", "chan"),
+    ("unmixed channel", "unmixed_chan"),
+]
+"""What classes are called on the screen; columns go by their own names."""
+
+_PLOTS = [("density", "density"), ("single points", "points")]
+_TOOL_TIPS = {
+    "rectangle": "Select all spots inside a rectangle",
+    "lasso": "Select all spots inside a line drawn by hand",
+}
+_MODES_TIP = "Shift adds, Alt subtracts, both intersect."
+
+
+class PairControls(Container[Any]):
+    """Combo boxes, buttons and check boxes of a channel-pair dock.
+
+    Attributes
+    ----------
+    asked : psygnal.Signal
+        Emitted with a field of the state and the value that the user wants.
+    stepped : psygnal.Signal
+        Emitted with 1 for the next pair and -1 for the one before.
+    reset, fixed, dyes_toggled, tool_chosen : psygnal.Signal
+        Automatic axes; whether to fix the axes; whether to show dye lines; the
+        name of the tool to draw with, or the empty string.
+    """
+
+    asked = Signal(str, object)
+    stepped = Signal(int)
+    reset = Signal()
+    fixed = Signal(bool)
+    dyes_toggled = Signal(bool)
+    tool_chosen = Signal(str)
+
+    def __init__(self) -> None:
+        self._view: View | None = None
+        self._build_choices()
+        self._build_switches()
+        rows = (
+            (self.previous_button, self.pair_box, self.next_button),
+            (self.color_box, self.plot_box),
+            (*self.tool_buttons.values(), self.reset_button),
+            (self.log_box, self.dye_box, self.fix_box),
+        )
+        super().__init__(labels=False, widgets=[_row(*row) for row in rows])
+        self.margins = (0, 0, 0, 0)
+        self._connect()
+
+    def _build_choices(self) -> None:
+        self.previous_button = PushButton(text="◀", tooltip="Previous pair  [")
+        self.next_button = PushButton(text="▶", tooltip="Next pair  ]")
+        for button in (self.previous_button, self.next_button):
+            button.native.setMaximumWidth(34)
+        # Functions: magicgui asks again whenever a widget gets another parent.
+        self.pair_box = ComboBox(
+            choices=self._pairs, tooltip="Channels of the x and the y axis"
+        )
+        self.color_box = ComboBox(choices=self._colors, tooltip="What the colours mean")
+        self.plot_box = ComboBox(
+            choices=_PLOTS,
+            tooltip="Density counts every spot; points are single spots, "
+            "a fair choice of them where there are too many",
+        )
+
+    def _build_switches(self) -> None:
+        self.tool_buttons = {
+            name: PushButton(
+                text=name.capitalize(), tooltip=f"{_TOOL_TIPS[name]}. {_MODES_TIP}"
+            )
+            for name in TOOLS
+        }
+        for button in self.tool_buttons.values():
+            button.native.setCheckable(True)
+        self.reset_button = PushButton(
+            text="Auto", tooltip="Automatic axes (A, or a double click)"
+        )
+        self.log_box = CheckBox(
+            text="Log counts", tooltip="Colours follow the logarithm of the count"
+        )
+        self.dye_box = CheckBox(
+            value=True,
+            text="Dye lines",
+            tooltip="Where pure spots of each dye lie, by the unmixing ratios",
+        )
+        self.fix_box = CheckBox(
+            text="Fix axes", tooltip="Keep these axes for this pair, whatever is shown"
+        )
+
+    def _connect(self) -> None:
+        ask = self.asked.emit
+        self.pair_box.changed.connect(lambda pair: ask("pair", pair))
+        self.color_box.changed.connect(lambda by: ask("color_by", by))
+        self.plot_box.changed.connect(lambda plot: ask("plot", plot))
+        self.log_box.changed.connect(
+            lambda log: ask("count_scale", "log" if log else "linear")
+        )
+        self.previous_button.changed.connect(lambda: self.stepped.emit(-1))
+        self.next_button.changed.connect(lambda: self.stepped.emit(1))
+        self.reset_button.changed.connect(lambda: self.reset.emit())
+        self.fix_box.changed.connect(self.fixed)
+        self.dye_box.changed.connect(self.dyes_toggled)
+        for name, button in self.tool_buttons.items():
+            button.native.clicked.connect(partial(self._on_tool, name))
+
+    def _on_tool(self, name: str, chosen: bool) -> None:
+        for other, button in self.tool_buttons.items():
+            button.native.setChecked(chosen and other == name)
+        self.tool_chosen.emit(name if chosen else "")
+
+    def show_view(self, view: View) -> None:
+        """Show what the state says; nothing is asked for by that."""
+        before, self._view = self._view, view
+        new = before is None or before.dataset is not view.dataset
+        for box, value in (
+            (self.pair_box, view.pair),
+            (self.color_box, view.coloring.by),
+            (self.plot_box, view.plot),
+        ):
+            with box.changed.blocked():
+                if new or value not in box.choices:
+                    box.reset_choices()
+                if value is not None:
+                    box.value = value
+        for check, on in (
+            (self.log_box, view.count_scale == "log"),
+            (self.fix_box, view.limits is not None),
+        ):
+            with check.changed.blocked():
+                check.value = on
+        self.log_box.enabled = view.plot == "density"
+        self.dye_box.enabled = view.dataset.ratios is not None
+
+    def forget(self) -> None:
+        """Let go of the dataset."""
+        self._view = None
+
+    def _pairs(self, _widget: Any = None) -> list[tuple[str, Any]]:
+        if self._view is None:
+            return []
+        dataset, chosen = self._view.dataset, self._view.pair
+        pairs = dataset.channel_pairs
+        if chosen is not None and chosen not in pairs:  # a script turned it round
+            pairs = [*pairs, chosen]
+        return [(f"{dataset.label(a)} / {dataset.label(b)}", (a, b)) for a, b in pairs]
+
+    def _colors(self, _widget: Any = None) -> list[tuple[str, Any]]:
+        if self._view is None:
+            return []
+        columns = self._view.spots.numeric_columns
+        return [*COLOR_NAMES, *((name, name) for name in columns)]
+
+
+def _row(*widgets: Any) -> Container[Any]:
+    row: Container[Any] = Container(
+        layout="horizontal", labels=False, widgets=list(widgets)
+    )
+    row.margins = (0, 0, 0, 0)
+    row.native.layout().setSpacing(4)
+    for widget in widgets:
+        widget.native.setMinimumWidth(30)
+    return row
