@@ -162,6 +162,26 @@ for name in json.loads(sys.argv[1]):
     run(python, "-c", code, json.dumps([c["python_name"] for c in commands]))
 
 
+def test_napari_hands_its_viewer_to_every_dock(python: Path) -> None:
+    code = """
+import inspect, json, sys
+from magicgui.widgets import Widget
+from npe2.manifest.utils import import_python_name
+from qtpy.QtWidgets import QWidget
+for name in json.loads(sys.argv[1]):
+    dock = import_python_name(name)
+    assert issubclass(dock, QWidget | Widget), name
+    # napari looks at no other spelling than these (qt_main_window, _qnpe2)
+    parameters = inspect.signature(dock.__init__).parameters.values()
+    annotations = {p.annotation for p in parameters}
+    assert "napari.viewer.Viewer" in annotations, (name, annotations)
+"""
+    contributions = source_manifest()["contributions"]
+    names = {c["id"]: c["python_name"] for c in contributions["commands"]}
+    docks = [names[widget["command"]] for widget in contributions["widgets"]]
+    run(python, "-c", code, json.dumps(docks))
+
+
 def test_napari_makes_settings_of_the_manifest(python: Path, tmp_path: Path) -> None:
     code = """
 import json
