@@ -24,13 +24,13 @@ if TYPE_CHECKING:
         UnsafePickleError,
     )
     from napari_seespot.images import ChannelImage
+    from napari_seespot.launch import view
     from napari_seespot.sample import make_sample
     from napari_seespot.session import Session
     from napari_seespot.sources import list_datasets, open_dataset
     from napari_seespot.spots import Spots
     from napari_seespot.state import State
     from napari_seespot.unmixing import dye_lines
-    from napari_seespot.viewing import view
 
 __all__ = [
     "ChannelImage",
@@ -77,7 +77,7 @@ _HOMES = {
     "list_datasets": "sources",
     "make_sample": "sample",
     "open_dataset": "sources",
-    "view": "viewing",
+    "view": "launch",
 }
 
 

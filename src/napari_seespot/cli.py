@@ -58,7 +58,7 @@ def _size(text: str) -> tuple[int, int]:
 def _view(options: argparse.Namespace) -> int:
     import napari
 
-    from napari_seespot.viewing import view
+    from napari_seespot.launch import view
 
     session = view(options.source)
     if options.screenshot is None:

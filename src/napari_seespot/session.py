@@ -244,7 +244,7 @@ class Session:
         StateError
             For another `which`, another ending, or nothing to write.
         """
-        from napari_seespot.sources.table import write_rows
+        from napari_seespot.sources.table import write_table
 
         rows = {"selected": self.view.selected, "visible": None, "all": None}
         if which not in rows:
@@ -254,7 +254,7 @@ class Session:
         if which == "selected" and self.view.selected is None:
             raise StateError("nothing is selected", hint="Select spots to export first")
         chosen = self.view.where if which == "visible" else rows[which]
-        return write_rows(self.dataset.spots, Path(path), chosen)
+        return write_table(self.dataset.spots, Path(path), rows=chosen)
 
     def save(self, path: str | Path) -> Path:
         """Write the source and the state to a JSON file, without credentials."""

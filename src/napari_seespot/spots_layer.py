@@ -16,7 +16,7 @@ __all__ = ["Points"]
 
 
 # The name stays: napari takes the layer's icon and its kind in files from it.
-class Points(layers.Points):
+class Points(layers.Points):  # type: ignore[misc]  # napari ships no types
     """napari's points, safe to be read while they are written."""
 
     def get_value(self, *args: Any, **options: Any) -> Any:

@@ -2,87 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot import sessions
-from napari_seespot.errors import SeeSpotError, StateError
-from napari_seespot.layers import add_image_layer, open_images
+from napari_seespot.layers import add_image_layer
 from napari_seespot.overlay import SpotOverlay
-from napari_seespot.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_seespot.dataset import Dataset
     from napari_seespot.images import ChannelImage
     from napari_seespot.overlay import Defer
-    from napari_seespot.state import State
+    from napari_seespot.session import Session
 
-__all__ = ["PLUGIN", "show_session", "view"]
+__all__ = ["PLUGIN", "Viewing", "show_session", "tell"]
 
 PLUGIN = "napari-seespot"
 _DOCKS = ("Spots", "Channel pairs")
-
-
-def view(
-    source: str | Path | Dataset,
-    viewer: Any = None,
-    *,
-    state: str | Path | State | None = None,
-    docks: bool = True,
-    **options: Any,
-) -> Session:
-    """Show a dataset in a viewer: its images, its spots and the docks.
-
-    Parameters
-    ----------
-    source : str, Path or Dataset
-        A dataset, or what `open_dataset` takes.
-    viewer : napari.Viewer or ViewerModel, optional
-        A new window by default. A dataset that it shows is replaced, once this
-        one could be opened.
-    state : str, Path or State, optional
-        How to look at it: a file that `Session.save` wrote, or a state.
-    docks : bool
-        Whether to open the docks *Spots* and *Channel pairs*.
-    **options
-        For `open_dataset`.
-
-    Returns
-    -------
-    Session
-
-    Raises
-    ------
-    SeeSpotError
-        When the dataset or the state cannot be opened; the viewer stays as it
-        was.
-    """
-    from napari_seespot.dataset import Dataset
-
-    if not isinstance(source, Dataset):
-        from napari_seespot.sources import open_dataset
-
-        source = open_dataset(source, **options)
-    camera = None
-    if isinstance(state, (str, Path)):
-        from napari_seespot.saving import load_state
-
-        state, document = load_state(Path(state))
-        camera = document.get("camera")
-    _check_selection(source, state)
-    session = Session(source, state)
-    images, problems = open_images(source)
-    if viewer is None:
-        import napari
-
-        viewer = napari.Viewer(title=f"{source.name} - napari")
-    show_session(viewer, session, images, docks=docks)
-    if camera:
-        _restore_camera(viewer, camera)
-    tell([*source.notes, *problems])
-    return session
 
 
 def show_session(
@@ -91,6 +27,7 @@ def show_session(
     images: Sequence[ChannelImage],
     *,
     docks: bool = True,
+    defer: Defer | None = None,
 ) -> Viewing:
     """Show an opened session; quick, for the viewer's own thread.
 
@@ -103,10 +40,12 @@ def show_session(
         What `open_images` opened.
     docks : bool
         Whether to open the docks, where the viewer has a window.
+    defer : callable, optional
+        How a window puts updates off; see `SpotOverlay`.
     """
     viewer = sessions.unwrap(viewer)
     sessions.attach(viewer, None)
-    viewing = Viewing(viewer, session, images)
+    viewing = Viewing(viewer, session, images, defer)
     sessions.attach(viewer, session)
     if docks and hasattr(viewer, "window"):
         viewing.open_docks()
@@ -121,10 +60,16 @@ class Viewing:
     viewer : napari.Viewer or ViewerModel
     session : Session
     images : sequence of ChannelImage
+    defer : callable, optional
+        See `SpotOverlay`.
     """
 
     def __init__(
-        self, viewer: Any, session: Session, images: Sequence[ChannelImage]
+        self,
+        viewer: Any,
+        session: Session,
+        images: Sequence[ChannelImage],
+        defer: Defer | None = None,
     ) -> None:
         self.viewer = viewer
         self.session = session
@@ -132,7 +77,7 @@ class Viewing:
         session.viewing = self
         first = len(viewer.layers) == 0
         self._layers = [add_image_layer(viewer, image) for image in images]
-        self.overlay = SpotOverlay(viewer, session, _defer_for(viewer))
+        self.overlay = SpotOverlay(viewer, session, defer)
         session.moved.connect(self._fly)
         session.closed.connect(self._close)
         self.overlay.points.mouse_drag_callbacks.append(self._pick)
@@ -198,35 +143,3 @@ def tell(messages: Sequence[str]) -> None:
 
     for message in messages:
         show_info(message)
-
-
-def _defer_for(viewer: Any) -> Defer | None:
-    """Return how updates are put off in a window; none in a viewer without one."""
-    if not hasattr(viewer, "window"):
-        return None
-    from napari_seespot.widgets._defer import once
-
-    return once
-
-
-def _check_selection(dataset: Dataset, state: State | None) -> None:
-    if state is None or state.selection.mask is None:
-        return
-    if len(state.selection.mask) != len(dataset.spots):
-        raise StateError(
-            f"the selection is of {len(state.selection.mask):,} spots, the dataset "
-            f"has {len(dataset.spots):,}",
-            where=dataset.name,
-            hint="The state was saved with another dataset",
-        )
-
-
-def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
-    try:
-        viewer.dims.ndisplay = int(camera["ndisplay"])
-        viewer.dims.point = tuple(float(value) for value in camera["point"])
-        viewer.camera.center = tuple(float(value) for value in camera["center"])
-        viewer.camera.zoom = float(camera["zoom"])
-        viewer.camera.angles = tuple(float(value) for value in camera["angles"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SeeSpotError(f"the saved camera is damaged: {error}") from error

@@ -1,1 +1,1 @@
-
+"""The docks: one a file, each following its viewer's session."""

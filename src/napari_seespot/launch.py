@@ -1,0 +1,103 @@
+"""From an address to a window in one call: `view`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot.layers import open_images
+from napari_seespot.session import Session
+from napari_seespot.viewing import show_session, tell
+
+if TYPE_CHECKING:
+    from napari_seespot.dataset import Dataset
+    from napari_seespot.state import State
+
+__all__ = ["view"]
+
+
+def view(
+    source: str | Path | Dataset,
+    viewer: Any = None,
+    *,
+    state: str | Path | State | None = None,
+    docks: bool = True,
+    **options: Any,
+) -> Session:
+    """Show a dataset in a viewer: its images, its spots and the docks.
+
+    Parameters
+    ----------
+    source : str, Path or Dataset
+        A dataset, or what `open_dataset` takes.
+    viewer : napari.Viewer or ViewerModel, optional
+        A new window by default. A dataset that it shows is replaced, once this
+        one could be opened.
+    state : str, Path or State, optional
+        How to look at it: a file that `Session.save` wrote, or a state.
+    docks : bool
+        Whether to open the docks *Spots* and *Channel pairs*.
+    **options
+        For `open_dataset`.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    SeeSpotError
+        When the dataset or the state cannot be opened; the viewer stays as it
+        was.
+    """
+    from napari_seespot.dataset import Dataset
+
+    if not isinstance(source, Dataset):
+        from napari_seespot.sources import open_dataset
+
+        source = open_dataset(source, **options)
+    camera = None
+    if isinstance(state, (str, Path)):
+        from napari_seespot.saving import load_state
+
+        state, document = load_state(Path(state))
+        camera = document.get("camera")
+    _check_selection(source, state)
+    session = Session(source, state)
+    images, problems = open_images(source)
+    if viewer is None:
+        from napari import Viewer
+
+        viewer = Viewer(title=f"{source.name} - napari")
+    defer = None
+    if hasattr(viewer, "window"):
+        from napari_seespot.widgets._defer import once as defer
+    show_session(viewer, session, images, docks=docks, defer=defer)
+    if camera:
+        _restore_camera(viewer, camera)
+    tell([*source.notes, *problems])
+    return session
+
+
+def _check_selection(dataset: Dataset, state: State | None) -> None:
+    if state is None or state.selection.mask is None:
+        return
+    if len(state.selection.mask) != len(dataset.spots):
+        raise StateError(
+            f"the selection is of {len(state.selection.mask):,} spots, the dataset "
+            f"has {len(dataset.spots):,}",
+            where=dataset.name,
+            hint="The state was saved with another dataset",
+        )
+
+
+def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
+    try:
+        viewer.dims.ndisplay = int(camera["ndisplay"])
+        viewer.dims.point = tuple(float(value) for value in camera["point"])
+        viewer.camera.center = tuple(float(value) for value in camera["center"])
+        viewer.camera.zoom = float(camera["zoom"])
+        viewer.camera.angles = tuple(float(value) for value in camera["angles"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SeeSpotError(f"the saved camera is damaged: {error}") from error
