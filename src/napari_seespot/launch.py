@@ -12,6 +12,7 @@ from napari_seespot.viewing import show_session, tell
 
 if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
+    from napari_seespot.overlay import Defer
     from napari_seespot.state import State
 
 __all__ = ["view"]
@@ -70,9 +71,11 @@ def view(
         from napari import Viewer
 
         viewer = Viewer(title=f"{source.name} - napari")
-    defer = None
-    if hasattr(viewer, "window"):
-        from napari_seespot.widgets._defer import once as defer
+    defer: Defer | None = None
+    if hasattr(viewer, "window"):  # a ViewerModel has none, and needs no Qt
+        from napari_seespot.widgets._defer import once
+
+        defer = once
     show_session(viewer, session, images, docks=docks, defer=defer)
     if camera:
         _restore_camera(viewer, camera)
