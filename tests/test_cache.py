@@ -214,6 +214,9 @@ def test_something_else_under_the_name(folder, content):
     same(spots_through_cache(KEY, lambda: table), table)
 
 
+MUTATIONS = 2000 if os.environ.get("NAPARI_SEESPOT_NIGHTLY") == "1" else 150
+
+
 def test_mutated_files_are_rebuilt_or_right():
     """Bytes of the framing are changed at random; the columns' bytes are not."""
     table = imported(30)
@@ -221,7 +224,7 @@ def test_mutated_files_are_rebuilt_or_right():
     whole = path.read_bytes()
     rng = random.Random(7)
     framing = [i for i in range(len(whole)) if i < 6000 or i > len(whole) - 6000]
-    for _ in range(150):
+    for _ in range(MUTATIONS):
         damaged = bytearray(whole)
         for _ in range(rng.choice((1, 1, 4, 40))):
             damaged[rng.choice(framing)] = rng.randrange(256)
@@ -426,7 +429,7 @@ def test_a_size_that_is_none(monkeypatch, text):
 
 # --- killed at any moment ---
 
-KILLS = int(os.environ.get("NAPARI_SEESPOT_KILLS", "8"))
+KILLS = 60 if os.environ.get("NAPARI_SEESPOT_NIGHTLY") == "1" else 8
 
 CHILD = """
 import sys

@@ -5,7 +5,6 @@ What a library finds wrong with a file becomes a `TableError` that names it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,21 +128,21 @@ def _feather(path: Path) -> _Opened:
 
 def _csv(path: Path) -> _Opened:
     with path.open("rb") as file:
-        head = file.readline(1 << 20).decode("utf-8-sig", "replace").rstrip("\r\n")
-    delimiter = max(",;\t", key=head.count)
+        head = file.readline(1 << 20)
+    delimiter = max(",;\t", key=lambda mark: head.count(mark.encode()))
     try:
         table = _read_csv(path, delimiter, {})
     except pa.ArrowInvalid:
         # Types are guessed from the beginning, and a later row may not fit: as
         # text it does, and our own converters say what is wrong, if anything.
-        names = next(csv.reader([head], delimiter=delimiter), [])
+        names = _read_csv(pa.BufferReader(head), delimiter, {}).column_names
         table = _read_csv(path, delimiter, dict.fromkeys(names, pa.string()))
     return list(table.column_names), table.column
 
 
-def _read_csv(path: Path, delimiter: str, types: dict[str, pa.DataType]) -> pa.Table:
+def _read_csv(source: Any, delimiter: str, types: dict[str, pa.DataType]) -> pa.Table:
     return pa.csv.read_csv(
-        path,
+        source,
         parse_options=pa.csv.ParseOptions(delimiter=delimiter),
         convert_options=pa.csv.ConvertOptions(
             null_values=NULLS, strings_can_be_null=True, column_types=types
@@ -152,6 +151,8 @@ def _read_csv(path: Path, delimiter: str, types: dict[str, pa.DataType]) -> pa.T
 
 
 def _to_numpy(column: pa.ChunkedArray) -> Any:
+    # Offsets and codes of a damaged file may point anywhere: reading them crashes.
+    column.validate(full=True)
     kind = column.type
     if pa.types.is_boolean(kind) and column.null_count:
         codes = column.cast(pa.int8()).fill_null(-1).to_numpy()

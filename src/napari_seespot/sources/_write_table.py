@@ -6,7 +6,7 @@ import os
 import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -81,9 +81,9 @@ def write_table(
     names = tuple(columns or (*spots.column_names, "unmixed_removed"))
     task = Task(progress, cancelled)
     plain = target.suffix.lower() == ".csv"
-    with _replacing(target) as temporary:
+    with _replacing(target) as file:
         schema = _batch(spots, names, pick[:0], plain).schema
-        with open_writer(temporary, schema) as writer:
+        with open_writer(file, schema) as writer:
             for start in range(0, len(pick), BATCH_ROWS):
                 task.step(start / len(pick), f"writing {target.name}")
                 part = pick[start : start + BATCH_ROWS]
@@ -107,29 +107,30 @@ def _batch(
     return table
 
 
-def _parquet(path: Path, schema: pa.Schema) -> Any:
-    return pa.parquet.ParquetWriter(path, schema, compression="zstd")
+def _parquet(file: BinaryIO, schema: pa.Schema) -> Any:
+    return pa.parquet.ParquetWriter(file, schema, compression="zstd")
 
 
-def _csv(path: Path, schema: pa.Schema) -> Any:
-    return pa.csv.CSVWriter(path, schema)
+def _csv(file: BinaryIO, schema: pa.Schema) -> Any:
+    return pa.csv.CSVWriter(file, schema)
 
 
-def _feather(path: Path, schema: pa.Schema) -> Any:
+def _feather(file: BinaryIO, schema: pa.Schema) -> Any:
     # A Feather file of version 2 is an Arrow file.
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    return pa.ipc.new_file(str(path), schema, options=options)
+    return pa.ipc.new_file(file, schema, options=options)
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Give a name to write to; the file appears under its own when it is whole."""
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to; it appears under its name when it is whole."""
     temporary = target.with_name(
         f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     )
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except (OSError, pa.ArrowException) as error:
