@@ -99,8 +99,8 @@ def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
     try:
         viewer.dims.ndisplay = int(camera["ndisplay"])
         viewer.dims.point = tuple(float(value) for value in camera["point"])
-        viewer.camera.center = tuple(float(value) for value in camera["center"])
-        viewer.camera.zoom = float(camera["zoom"])
-        viewer.camera.angles = tuple(float(value) for value in camera["angles"])
+        viewer.scene.camera.center = tuple(float(value) for value in camera["center"])
+        viewer.scene.camera.zoom = float(camera["zoom"])
+        viewer.scene.camera.angles = tuple(float(value) for value in camera["angles"])
     except (KeyError, TypeError, ValueError) as error:
         raise SeeSpotError(f"the saved camera is damaged: {error}") from error

@@ -127,8 +127,8 @@ class SpotOverlay:
             viewer.dims.events.point,
             viewer.dims.events.order,
             viewer.dims.events.ndisplay,
-            viewer.camera.events.center,
-            viewer.camera.events.zoom,
+            viewer.scene.camera.events.center,
+            viewer.scene.camera.events.zoom,
             viewer.canvas.events.size,
         ]
         for event in self._events:

@@ -151,9 +151,9 @@ def _camera(viewer: Any) -> dict[str, Any] | None:
     if viewer is None:
         return None
     return {
-        "center": [float(value) for value in viewer.camera.center],
-        "zoom": float(viewer.camera.zoom),
-        "angles": [float(value) for value in viewer.camera.angles],
+        "center": [float(value) for value in viewer.scene.camera.center],
+        "zoom": float(viewer.scene.camera.zoom),
+        "angles": [float(value) for value in viewer.scene.camera.angles],
         "point": [float(value) for value in viewer.dims.point],
         "ndisplay": int(viewer.dims.ndisplay),
     }

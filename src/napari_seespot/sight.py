@@ -92,12 +92,12 @@ def look(
     """
     offset = viewer.dims.ndim - _SPATIAL
     displayed = tuple(axis - offset for axis in viewer.dims.displayed)
-    if offset < 0 or min(displayed) < 0 or viewer.camera.zoom <= 0:
+    if offset < 0 or min(displayed) < 0 or viewer.scene.camera.zoom <= 0:
         return None
     origin, voxel = np.array(translate, float), np.array(scale, float)
     point = (np.array(viewer.dims.point[offset:], float) - origin) / voxel
-    pixel_um = 1 / viewer.camera.zoom
-    center = np.array(viewer.camera.center[-len(displayed) :], float)
+    pixel_um = 1 / viewer.scene.camera.zoom
+    center = np.array(viewer.scene.camera.center[-len(displayed) :], float)
     half = _half_window(viewer.canvas.size, len(displayed)) * pixel_um
     low, high = np.array(extent.low, float), np.array(extent.high, float)
     for place, axis in enumerate(displayed):

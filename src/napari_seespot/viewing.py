@@ -108,7 +108,7 @@ class Viewing:
         viewer.dims.point = point
         center = [place[axis - offset] for axis in viewer.dims.displayed]
         # In 2-D napari's camera has three numbers too; the first is not used.
-        viewer.camera.center = (0.0,) * (3 - len(center)) + tuple(center)
+        viewer.scene.camera.center = (0.0,) * (3 - len(center)) + tuple(center)
         self.overlay.mark(row)
 
     def _pick(self, layer: Any, event: Any) -> None:

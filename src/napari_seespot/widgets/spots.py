@@ -24,6 +24,8 @@ from napari_seespot.widgets._dock import SessionDock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import napari.viewer
+
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
 
@@ -53,7 +55,8 @@ class SpotsWidget(SessionDock):
     viewer : napari.Viewer
     """
 
-    def __init__(self, viewer: Any) -> None:
+    # napari hands the viewer to the parameter with exactly this annotation.
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._showing = False
         self._body: Container[Any] = Container(labels=False)
