@@ -412,14 +412,15 @@ def _origin(dataset: Any) -> tuple[float, float, float]:
 
 
 def _extent(dataset: Any) -> Box:
-    """Return the volume that images and spots fill, in voxels."""
+    """Return the volume that images and spots fill: whole voxels, to their faces."""
     from napari_seespot.errors import SeeSpotError
 
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for axis, name in enumerate("zyx"):
         values = dataset.spots.column(name)
         if len(values) and not np.isnan(values).all():
-            low[axis], high[axis] = np.nanmin(values), np.nanmax(values)
+            low[axis] = np.round(np.nanmin(values)) - 0.5
+            high[axis] = np.round(np.nanmax(values)) + 0.5
     for channel in dataset.images:
         try:
             shape = dataset.images[channel].shape

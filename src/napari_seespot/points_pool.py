@@ -52,7 +52,9 @@ class PointsPool:
 
         self._dataset = dataset
         self.rows = np.zeros(0, np.int64)
-        self._corners = np.array([extent.low, extent.high], np.float32)
+        # The centres of the first and the last voxel, where the images end too.
+        low, high = extent.ends
+        self._corners = np.stack([low + 0.5, np.maximum(high - 0.5, low + 0.5)])
         size = min(capacity, len(dataset.spots)) + len(self._corners)
         self._order = np.zeros(size, np.int64)
         self._described = True

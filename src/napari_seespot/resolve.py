@@ -41,17 +41,22 @@ class Mask:
     ranges : tuple of (str, float, float)
         Column, low and high; both ends included.
     valid_only : bool
+    code_parts : tuple of (str, ndarray of bool)
+        Of what `codes` was put together: ``"status"``, ``"chan"``,
+        ``"unmixed_chan"`` and the codes that each lets pass.
     """
 
     spots: Spots
     codes: np.ndarray
     ranges: tuple[tuple[str, float, float], ...] = ()
     valid_only: bool = False
+    code_parts: tuple[tuple[str, np.ndarray], ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What makes two masks of one table the same."""
-        return (self.codes.tobytes(), self.ranges, self.valid_only)
+        parts = tuple((name, codes.tobytes()) for name, codes in self.code_parts)
+        return (self.codes.tobytes(), parts, self.ranges, self.valid_only)
 
     @property
     def by_code(self) -> bool:
@@ -60,14 +65,17 @@ class Mask:
 
     def of(self, rows: Any) -> np.ndarray:
         """Return whether each of some rows passes; bool, shape (m,)."""
-        passes = self.codes[self.spots.code[rows]]
+        return np.asarray(self.codes[self.spots.code[rows]] & self._in_ranges(rows))
+
+    def _in_ranges(self, rows: Any) -> Any:
+        passes: Any = True
         for column, low, high in self.ranges:
             values = self.spots.column(column)[rows]
             # NaN compares false: a row without a value does not pass.
-            passes &= (values >= low) & (values <= high)
+            passes = passes & (values >= low) & (values <= high)
         if self.valid_only:
-            passes &= self.spots.column("valid_spot")[rows] == 1
-        return np.asarray(passes)
+            passes = passes & (self.spots.column("valid_spot")[rows] == 1)
+        return passes
 
     @cached_property
     def rows(self) -> np.ndarray | None:
@@ -97,12 +105,47 @@ class Mask:
         return None if self.by_code else self.rows
 
     @cached_property
+    def counts_in_ranges(self) -> np.ndarray:
+        """How many rows of each code are in the ranges, whatever the codes that pass.
+
+        int64, shape (n_codes,).
+        """
+        code = self.spots.code
+        counts = np.zeros(len(self.codes), np.int64)
+        # By chunks: numpy.bincount makes an int64 copy of what it counts.
+        for start in range(0, len(code), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            chosen = code[part] if self.by_code else code[part][self._in_ranges(part)]
+            counts += np.bincount(chosen, minlength=len(counts))
+        return counts
+
+    @cached_property
     def counts(self) -> np.ndarray:
         """How many rows of each code pass; int64, shape (n_codes,)."""
-        code = self.spots.code
-        if self.by_code:
-            return np.asarray(_count_codes(code, len(self.codes)) * self.codes)
-        return _count_codes(code[self.rows], len(self.codes))
+        return np.asarray(self.counts_in_ranges * self.codes)
+
+    def class_counts(self, by: str) -> np.ndarray:
+        """Return how many rows of each class pass all filters but the class's own.
+
+        What a check box beside the class would show or hide.
+
+        Parameters
+        ----------
+        by : str
+            ``"status"``, ``"chan"`` or ``"unmixed_chan"``.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_classes,)
+        """
+        counts = self.counts_in_ranges.copy()
+        for name, codes in self.code_parts:
+            if name != by:
+                counts *= codes
+        classes = self.spots.class_of_code(by)
+        totals = np.zeros(len(self.spots.class_names(by)), np.int64)
+        np.add.at(totals, classes, counts)
+        return totals
 
     @cached_property
     def count(self) -> int:
@@ -207,6 +250,7 @@ def make_mask(filters: Filters, spots: Spots, color_by: str) -> Mask:
     """Return which rows pass these filters, as a rule not yet applied."""
     n = len(spots.channels)
     codes = np.ones(n * (n + 1), np.bool_)
+    parts = []
     by = "unmixed_chan" if color_by == "unmixed_chan" else "chan"
     for name, allowed in (
         ("status", filters.status),
@@ -216,13 +260,15 @@ def make_mask(filters: Filters, spots: Spots, color_by: str) -> Mask:
     ):
         if allowed is not None:
             named = [item in allowed for item in spots.class_names(name)]
-            codes &= np.array(named, np.bool_)[spots.class_of_code(name)]
+            part = np.array(named, np.bool_)[spots.class_of_code(name)]
+            parts.append((name, part))
+            codes &= part
     ranges = tuple(
         (column, -np.inf if low is None else low, np.inf if high is None else high)
         for column, (low, high) in sorted(filters.ranges.items())
     )
     valid_only = filters.valid_only and "valid_spot" in spots.columns
-    return Mask(spots, codes, ranges, valid_only)
+    return Mask(spots, codes, ranges, valid_only, tuple(parts))
 
 
 def changes(before: View | None, after: View) -> frozenset[str]:
@@ -239,11 +285,3 @@ def _differs(before: object, after: object) -> bool:
     if isinstance(before, (str, int, float, tuple)):
         return before != after
     return before is not after
-
-
-def _count_codes(code: np.ndarray, n_codes: int) -> np.ndarray:
-    # By chunks: numpy.bincount makes an int64 copy of what it counts.
-    counts = np.zeros(n_codes, np.int64)
-    for start in range(0, len(code), _CHUNK):
-        counts += np.bincount(code[start : start + _CHUNK], minlength=n_codes)
-    return counts

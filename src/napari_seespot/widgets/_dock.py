@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from magicgui.widgets import Container, Label
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea
 
 from napari_seespot import sessions
@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["SessionDock"]
 
 
+_HEIGHT = 300  # pixels that a dock asks for; it takes more where there is more
 _MINIMUM_WIDTH = 290  # pixels; two docks and a canvas fit 1366
+
+
+class _ScrollArea(QScrollArea):
+    """A scroll area that leaves room for other docks."""
+
+    def sizeHint(self) -> QSize:  # Qt's name
+        return QSize(_MINIMUM_WIDTH, _HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:  # Qt's name
+        return QSize(_MINIMUM_WIDTH, _HEIGHT // 4)
 
 
 class SessionDock(Container[Any]):
@@ -46,12 +57,11 @@ class SessionDock(Container[Any]):
 
     def add_scrolled(self, content: Container[Any]) -> None:
         """Put content into the dock that scrolls rather than overflow a screen."""
-        area = QScrollArea()
+        area = _ScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(content.native)
-        area.setMinimumWidth(_MINIMUM_WIDTH)
         self.native.layout().addWidget(area)
 
     def follow(self) -> None:

@@ -252,11 +252,7 @@ class SpotsWidget(SessionDock):
         of_channel = "unmixed_chan" if by == "unmixed_chan" else "chan"
         for kind, boxes in (("status", self.status), (of_channel, self.channels)):
             colors = class_colors(kind, spots.channels)
-            totals = np.bincount(
-                spots.class_of_code(kind),
-                weights=view.mask.counts,
-                minlength=len(spots.class_names(kind)),
-            )
+            totals = view.mask.class_counts(kind)
             for place, (name, box) in enumerate(boxes.items()):
                 color = colors[name] if by == kind else "#808080"
                 self._swatches[name].value = f'<font color="{color}">●</font>'
