@@ -110,10 +110,13 @@ def factorize(values: Any) -> tuple[np.ndarray, list[Any]]:
     """Return a code a row, -1 for null, and the values that the codes mean."""
     if hasattr(values, "codes") and hasattr(values, "categories"):
         return np.asarray(values.codes), list(values.categories)
+    array = np.asarray(values)
+    if array.ndim != 1:  # lists of the same length
+        array = np.array([str(value) for value in values], object)
     try:
-        codes, found = pd.factorize(np.asarray(values))
+        codes, found = pd.factorize(array)
     except TypeError:  # unhashable cells: lists, dicts
-        codes, found = pd.factorize(np.array([str(v) for v in values], object))
+        codes, found = pd.factorize(np.array([str(v) for v in array], object))
     return np.asarray(codes), list(found)
 
 
@@ -226,22 +229,41 @@ def _numbers(values: Any, *, column: str, where: str) -> np.ndarray:
         return array
     if array.dtype.kind == "b":
         return array.astype(np.int8)
-    try:
-        numbers = pd.to_numeric(pd.Series(array, dtype=object))
-        return np.asarray(numbers.to_numpy(np.float64, na_value=np.nan))
-    except (TypeError, ValueError, OverflowError):
-        example = next((v for v in array if not _is_number(v)), array[0])
+    numbers = _parsed(array)
+    lost = np.isnan(numbers) if numbers.dtype.kind == "f" else np.zeros(0, np.bool_)
+    bad = next((v for v in array[np.flatnonzero(lost)] if not _is_null(v)), None)
+    if bad is not None:
         raise TableError(
-            f"column {column!r} holds {example!r}, which is not a number",
+            f"column {column!r} holds {bad!r}, which is not a number",
             where=where,
             expected=f"numbers in column {column!r}",
             hint="Check that the columns are mapped to the right names",
-        ) from None
+        )
+    return numbers
 
 
-def _is_number(value: object) -> bool:
+def _parsed(array: np.ndarray) -> np.ndarray:
+    """Return the numbers that text and objects mean; NaN where they mean none."""
+    if array.dtype.kind in "cmM":  # pandas would make numbers of them
+        return np.full(len(array), np.nan)
+    series = pd.Series(array, dtype=object)
     try:
-        float(value)  # type: ignore[arg-type]  # the question is whether it can
-    except (TypeError, ValueError):
-        return value is None
-    return True
+        numbers = pd.to_numeric(series, errors="coerce").to_numpy()
+    except (TypeError, ValueError, OverflowError):  # lists, dates, absurdly long digits
+        numbers = np.array([_number(value) for value in array], np.float64)
+    return numbers if numbers.dtype.kind in "iu" else numbers.astype(np.float64)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # the question is whether it can
+    except (TypeError, ValueError, OverflowError):
+        return np.nan
+
+
+def _is_null(value: object) -> bool:
+    if value is None or value is pd.NA:
+        return True
+    if isinstance(value, str):
+        return value.strip() in NO_CHANNEL
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))

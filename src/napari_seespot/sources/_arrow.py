@@ -167,7 +167,9 @@ def _to_numpy(column: pa.ChunkedArray) -> Any:
         return column.to_numpy()
     if pa.types.is_boolean(kind):
         return column.to_numpy()
-    return np.array(column.to_pylist(), object)
+    cells = np.empty(len(column), object)
+    cells[:] = column.to_pylist()  # np.array would make a table of lists
+    return cells
 
 
 def _codes(column: pa.ChunkedArray) -> Codes:
