@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -495,13 +496,13 @@ def test_a_server_that_drips(server, pause):
 
 def test_a_slow_start_is_waited_for(server):
     def slow(handler):
-        time.sleep(0.6)
+        time.sleep(1.3)
         handler.send(200, encode(answer("newer")))
 
     server.fail(SPOTS, slow)
     texts = []
     with SeeSpotClient(
-        server.url, timeout=0.3, progress=lambda share, text: texts.append(text)
+        server.url, timeout=1, progress=lambda share, text: texts.append(text)
     ) as client:
         assert len(client.spots().spots["spot_id"]) == 14
     assert "waiting for the server, 0 s" in texts
@@ -640,6 +641,15 @@ def test_a_reader_that_fails_in_another_way_is_not_hidden(client, monkeypatch):
 
     monkeypatch.setattr(client._http._client, "send", broken)
     with pytest.raises(ZeroDivisionError):
+        client.datasets()
+
+
+def test_any_other_failure_of_the_exchange(client, monkeypatch):
+    def broken(*args, **rest):
+        raise httpx.ProxyError("407 Proxy Authentication Required")
+
+    monkeypatch.setattr(client._http._client, "send", broken)
+    with pytest.raises(ServerError, match="the request failed: '407 Proxy Auth"):
         client.datasets()
 
 

@@ -101,7 +101,7 @@ def read_answer(
             build.rows(stream.items())
         elif key == DETAILS and opening == "{":
             build.details(stream.pairs())
-        elif key in SMALL or opening not in ("[", "{"):
+        elif key in (ROWS, DETAILS, *SMALL) or opening not in ("[", "{"):
             build.part(key, stream.value())
         else:
             for _ in stream.items() if opening == "[" else stream.pairs():

@@ -11,7 +11,7 @@ import pandas as pd
 
 from napari_seespot.columns import channel_name, intensity_channels
 from napari_seespot.errors import TableError
-from napari_seespot.sources._json_stream import excerpt
+from napari_seespot.sources._json_stream import excerpt, writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +45,7 @@ class RowColumns:
     def __init__(self, table: str, *, where: str) -> None:
         self._table = table
         self._where = where
-        self._keys: frozenset[str] | None = None
+        self._keys: tuple[str, ...] = ()
         self._picked: list[str] = []
         self._readers: dict[str, Callable[[str, list[Any]], np.ndarray]] = {}
         self._batches: dict[str, list[np.ndarray]] = {}
@@ -64,15 +64,10 @@ class RowColumns:
             When a row is no object, differs from the others in what it holds, or
             holds a value that cannot be.
         """
-        if self._keys is None:
+        if not self._batches:
             self._begin(rows[0], ids is None)
-        try:
-            alike = set(map(len, rows)) == {len(self._keys or ())}
-            picked = {name: list(map(itemgetter(name), rows)) for name in self._picked}
-        except (KeyError, TypeError):  # a key is missing, or a row is no object
-            alike = False
-        if not alike:
-            raise self._odd_row(rows)
+        self._check_rows(rows)
+        picked = {name: list(map(itemgetter(name), rows)) for name in self._picked}
         if ids is not None:
             picked["spot_id"] = list(ids)
         for name, values in picked.items():
@@ -94,11 +89,11 @@ class RowColumns:
 
     def _begin(self, row: Any, with_id: bool) -> None:
         if type(row) is not dict:
-            raise self._odd_row([row])
+            raise self._error(f"row 0 is {excerpt(row, 40)}, no object")
         if with_id and "spot_id" not in row:
             names = ", ".join(map(str, row))
             raise self._error(f"the rows hold no 'spot_id', but {excerpt(names)}")
-        self._keys = frozenset(row)
+        self._keys = tuple(row)
         kinds = {name: self._kind(name) for name in row}
         self._readers = {name: kind for name, kind in kinds.items() if kind is not None}
         self._picked = [*self._readers]
@@ -117,18 +112,18 @@ class RowColumns:
             return self._integers
         return self._names if name in NAMES else None
 
-    def _odd_row(self, rows: Sequence[Any]) -> TableError:
-        """Return the error that tells the first row unlike the first of all."""
-        keys = self._keys or frozenset()
-        place, row = next(
-            (place, row)
-            for place, row in enumerate(rows, self._n)
-            if type(row) is not dict or row.keys() != keys
-        )
-        if type(row) is not dict:
-            return self._error(f"row {place:,} is {excerpt(row, 40)}, no object")
-        odd = ", ".join(sorted(map(str, row.keys() ^ keys)))
-        return self._error(f"row {place:,} and the first row differ in {excerpt(odd)}")
+    def _check_rows(self, rows: Sequence[Any]) -> None:
+        """Raise when a row is unlike the first of all."""
+        keys = dict.fromkeys(self._keys).keys()
+        for place, row in enumerate(rows, self._n):
+            if type(row) is not dict:
+                raise self._error(f"row {place:,} is {excerpt(row, 40)}, no object")
+            # In the same order the keys are compared without hashing any.
+            if (*row,) != self._keys and row.keys() != keys:
+                odd = ", ".join(sorted(map(str, row.keys() ^ keys)))
+                raise self._error(
+                    f"row {place:,} and the first row differ in {excerpt(odd)}"
+                )
 
     def _numbers(self, name: str, values: list[Any]) -> np.ndarray:
         """Return float32; null is NaN."""
@@ -181,7 +176,7 @@ class RowColumns:
             text = channel_name(value)
         except OverflowError:  # an infinite number
             text = str(value)
-        return -1 if text is None else places.setdefault(text, len(places))
+        return -1 if text is None else places.setdefault(writable(text), len(places))
 
     def _check_types(
         self, name: str, values: list[Any], allowed: set[type], expected: str

@@ -10,7 +10,7 @@ import pandas as pd
 
 from napari_seespot.columns import channel_name, intensity_channels, intensity_column
 from napari_seespot.errors import RatiosError, ServerError, TableError
-from napari_seespot.sources._json_stream import excerpt
+from napari_seespot.sources._json_stream import excerpt, writable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,8 +99,7 @@ def text_of(value: Any) -> str | None:
             text = channel_name(value)
         except OverflowError:  # an infinite number
             return None
-        # JSON may hold halves of characters, which no file or window takes.
-        return text and text.encode("utf-8", "backslashreplace").decode()
+        return text and writable(text)
     return None
 
 
@@ -234,7 +233,11 @@ def summary_table(rows: Any, where: str) -> pd.DataFrame | None:
         if channel is None:
             raise _summary_error(f"has the channel {row.get('channel')!r}", where)
         counts = {name: _count(row.get(name), name, where) for name in COUNTS}
-        clean.append({**row, **counts, "channel": channel})
+        texts = {
+            writable(key): writable(value) if isinstance(value, str) else value
+            for key, value in row.items()
+        }
+        clean.append({**texts, **counts, "channel": channel})
     table = pd.DataFrame(clean)
     if "removed_spots" not in table:
         table["removed_spots"] = table["total_spots"] - table["kept_spots"]

@@ -17,7 +17,7 @@ from napari_seespot.errors import ServerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["JsonStream", "excerpt"]
+__all__ = ["JsonStream", "excerpt", "writable"]
 
 WINDOW = 1 << 16
 """Characters decoded at a time: some milliseconds, less than a frame."""
@@ -306,5 +306,13 @@ class JsonStream:
 
 def excerpt(text: object, length: int = 200) -> str:
     """Return the beginning of a foreign text, on one line and in quotes."""
-    line = " ".join(str(text).split())
+    line = " ".join(writable(str(text)).split())
     return repr(line if len(line) <= length else f"{line[:length]}…")
+
+
+def writable(text: str) -> str:
+    """Return a text without halves of characters, which JSON may hold.
+
+    No file, window or column of texts takes them.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
