@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.overview import Overview
 
 __all__ = ["Session"]
 
@@ -67,7 +68,7 @@ class Session:
         self.index = SpotIndex(dataset.spots)
         self.state = State() if state is None else state
         spots = dataset.spots
-        self.state.bind(Domain(spots.channels, spots.numeric_columns))
+        self.state.bind(Domain(spots.channels, spots.numeric_columns, rows=len(spots)))
         if self.state.pair is None and dataset.channel_pairs:
             self.state.pair = dataset.channel_pairs[0]
         self.history = History(self.state)
@@ -178,18 +179,35 @@ class Session:
         pair = pair or self.state.pair
         if pair is None:
             raise StateError("there is no channel pair to draw a polygon in")
+        if isinstance(pair, str) or len(pair) != 2:
+            raise StateError(
+                f"{pair!r} is no channel pair", expected='two channels: ("488", "514")'
+            )
         x, y = (
             self.dataset.spots.intensity(self.dataset.check_channel(channel))
             for channel in pair
         )
-        inside = inside_polygon(x, y, np.asarray(vertices, float), self.view.where)
+        inside = inside_polygon(x, y, vertices, self.view.where)
         return self.select_rows(inside, mode)
 
     def select_rows(self, mask: np.ndarray, mode: str = "replace") -> int:
-        """Select rows by a boolean mask of shape (n,); return how many then are."""
+        """Select rows by a boolean mask of shape (n,); return how many then are.
+
+        Raises
+        ------
+        StateError
+            When the mask is not of this dataset's rows, or the mode is unknown.
+        """
+        n = len(self.dataset.spots)
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_ or mask.shape != (n,):
+            raise StateError(
+                f"rows cannot be selected by {mask.dtype} values of shape {mask.shape}",
+                expected=f"a boolean array of shape ({n},)",
+            )
         old = self.state.selection.mask
         if old is None:
-            old = np.zeros(len(self.dataset.spots), np.bool_)
+            old = np.zeros(n, np.bool_)
         try:
             new = _COMBINE[mode](old, mask)
         except KeyError:
@@ -204,6 +222,21 @@ class Session:
         """Select nothing."""
         self.state.selection.mask = None
 
+    def overview(self, pair: tuple[str, str] | None = None) -> Overview:
+        """Summarise a channel pair over all spots that pass the filters.
+
+        Parameters
+        ----------
+        pair : tuple of str, optional
+            The state's pair by default.
+        """
+        from napari_seespot.overview import overview
+
+        pair = pair or self.state.pair
+        if pair is None:
+            raise StateError("there is no channel pair to summarise")
+        return overview(self.dataset.spots, pair, self.view.where)
+
     def go_to(self, spot_id: int) -> None:
         """Fly to a spot: its plane, its place in the middle, the zoom kept.
 
@@ -211,12 +244,15 @@ class Session:
         ------
         NotFoundError
             When there is no such spot, or its position is not known.
+        SeeSpotError
+            When the session was closed.
         """
         row = int(self.dataset.spots.rows_of([spot_id])[0])
         self.go_to_row(row)
 
     def go_to_row(self, row: int) -> None:
         """Fly to the spot in a row."""
+        self.check_open()
         if not np.isfinite(self.position(row)).all():
             spot_id = int(self.dataset.spots.column("spot_id")[row])
             raise NotFoundError(
@@ -263,7 +299,10 @@ class Session:
         return save_session(self, Path(path))
 
     def close(self) -> None:
-        """End the session: layers and docks let go of it. Safe to call twice."""
+        """End the session: layers and docks let go of it. Safe to call twice.
+
+        Its dataset, and what it showed last, can still be asked for.
+        """
         if self.is_closed:
             return
         self.is_closed = True

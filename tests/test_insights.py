@@ -1,0 +1,246 @@
+"""Overview, maps and patterns against pandas on random tables with odd values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_seespot.dataset import Dataset
+from napari_seespot.errors import StateError
+from napari_seespot.maps import MEASURES, spatial_map
+from napari_seespot.overview import overview
+from napari_seespot.patterns import clustering, flow_distributions, share_by_column
+from napari_seespot.session import Session
+from napari_seespot.spots import Spots
+
+CHANNELS = ("488", "514", "594")
+VOXEL = (1.0, 0.25, 0.5)
+
+
+def make_table(n: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    chan = rng.choice(CHANNELS, n)
+    unmixed = np.where(rng.random(n) < 0.6, chan, rng.choice(CHANNELS, n))
+    table = pd.DataFrame(
+        {
+            "spot_id": rng.permutation(n) + 1,
+            "chan": chan,
+            "unmixed_chan": pd.array(unmixed, dtype=object),
+            "z": rng.uniform(0, 40, n),
+            "y": rng.uniform(-30, 900, n),
+            "x": rng.uniform(0, 500, n),
+            "r": rng.uniform(-1, 1, n),
+            "dist": rng.exponential(size=n),
+            "dye_line_dist_ratio": rng.exponential(size=n) * 5,
+        }
+    )
+    for channel in CHANNELS:
+        table[f"chan_{channel}_intensity"] = rng.normal(50, 80, n)
+    table.loc[rng.random(n) < 0.3, "unmixed_chan"] = None
+    table.loc[rng.random(n) < 0.1, "r"] = np.nan
+    table.loc[rng.random(n) < 0.02, "chan_488_intensity"] = np.inf
+    table.loc[rng.random(n) < 0.02, "x"] = np.nan
+    return table
+
+
+@pytest.fixture(scope="module")
+def spots() -> Spots:
+    return Spots.from_pandas(make_table(4000))
+
+
+@pytest.fixture(scope="module")
+def frame(spots: Spots) -> pd.DataFrame:
+    return spots.to_pandas().astype({"chan": str, "status": str, "unmixed_chan": str})
+
+
+@pytest.fixture(scope="module")
+def where(spots: Spots) -> np.ndarray:
+    return np.random.default_rng(5).random(len(spots)) < 0.5
+
+
+def finite_mean(values: pd.Series) -> float:
+    values = values.astype(float)
+    return float(values[np.isfinite(values)].mean())
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_overview(
+    spots: Spots, frame: pd.DataFrame, where: np.ndarray, filtered: bool
+) -> None:
+    mask = where if filtered else None
+    part = frame[where] if filtered else frame
+    found = overview(spots, ("488", "594"), mask, bins=16)
+    wanted = {
+        "spots": len(part),
+        "reassigned": (part["status"] == "reassigned").sum(),
+        "mean_488": finite_mean(part["chan_488_intensity"]),
+        "mean_594": finite_mean(part["chan_594_intensity"]),
+        "mean_r": finite_mean(part["r"]),
+        "mean_dist": finite_mean(part["dist"]),
+    }
+    assert dict(found.statistics) == pytest.approx(wanted)
+    assert dict(found.channels) == dict(part["chan"].value_counts())
+    for place, name in enumerate(("unchanged", "reassigned", "removed")):
+        some = part[part["status"] == name]
+        for column in ("r", "dist"):
+            histogram = getattr(found, column)
+            values = some[column].astype(float)
+            counts, _ = np.histogram(values[np.isfinite(values)], histogram.edges)
+            assert (histogram.counts[place] == counts).all()
+        x, y = (some[f"chan_{c}_intensity"].astype(float) for c in ("488", "594"))
+        known = np.isfinite(x) & np.isfinite(y)
+        counts, _, _ = np.histogram2d(
+            x[known], y[known], [found.picture.x_edges, found.picture.y_edges]
+        )
+        assert (found.picture.counts[place] == counts.T).all()
+
+
+def test_overview_of_a_session_follows_its_filters(spots: Spots) -> None:
+    session = Session(Dataset("a", "a", spots))
+    session.state.filters.status = {"reassigned"}
+    found = session.overview(("514", "594"))
+    assert found.pair == ("514", "594")
+    assert found.statistics["spots"] == found.statistics["reassigned"]
+    assert session.overview().pair == ("488", "514")
+
+
+def tiles(part: pd.DataFrame, tile_um: float) -> pd.DataFrame:
+    y, x = part["y"].astype(float) * VOXEL[1], part["x"].astype(float) * VOXEL[2]
+    row, column = np.floor(y / tile_um), np.floor(x / tile_um)
+    return part.assign(row=row, column=column)[x.notna()]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("filtered", [False, True])
+def test_maps(
+    spots: Spots,
+    frame: pd.DataFrame,
+    where: np.ndarray,
+    measure: str,
+    filtered: bool,
+) -> None:
+    found = spatial_map(spots, measure, VOXEL, 40.0, where if filtered else None)
+    part = tiles(frame[where] if filtered else frame, 40.0)
+    top, left = found.origin_um
+    assert (top, left) == (part["row"].min() * 40, part["column"].min() * 40)
+    groups = dict(list(part.groupby(["row", "column"])))
+    for i in range(found.values.shape[0]):
+        for j in range(found.values.shape[1]):
+            group = groups.get((top / 40 + i, left / 40 + j), part[:0])
+            status = group["status"]
+            kept = (status != "removed").sum()
+            wanted = {
+                "density": len(group),
+                "reassigned": (status == "reassigned").sum() / kept if kept else np.nan,
+                "removed": (status == "removed").mean() if len(group) else np.nan,
+                "median_r": group["r"].astype(float).median(),
+            }[measure]
+            assert found.values[i, j] == pytest.approx(wanted, nan_ok=True)
+    assert found.center_um(0, 1) == (top + 20, left + 60)
+
+
+def test_maps_refuse_what_makes_no_sense(spots: Spots) -> None:
+    with pytest.raises(StateError, match=r"no map of 'beauty'.*density, reassigned"):
+        spatial_map(spots, "beauty", VOXEL)
+    for size in (0.0, -1.0, float("nan")):
+        with pytest.raises(StateError, match="a size above 0"):
+            spatial_map(spots, "density", VOXEL, size)
+    with pytest.raises(StateError, match="Choose larger tiles"):
+        spatial_map(spots, "density", VOXEL, 1e-9)
+
+
+def test_map_of_nothing(spots: Spots) -> None:
+    nothing = np.zeros(len(spots), bool)
+    for measure in MEASURES:
+        assert spatial_map(spots, measure, VOXEL, where=nothing).counts.sum() == 0
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_flow_distributions(
+    spots: Spots, frame: pd.DataFrame, where: np.ndarray, filtered: bool
+) -> None:
+    found = flow_distributions(spots, where if filtered else None)
+    part = frame[where] if filtered else frame
+    assert len(found) == 6 * 3 * 4  # flows, groups, measures
+    for row in found.itertuples():
+        ends = {
+            "flow": (row.chan, row.unmixed_chan),
+            "unchanged chan": (row.chan, row.chan),
+            "unchanged unmixed_chan": (row.unmixed_chan, row.unmixed_chan),
+        }[row.group]
+        some = part[(part["chan"] == ends[0]) & (part["unmixed_chan"] == ends[1])]
+        if row.measure == "intensity_ratio":
+            values = some[f"chan_{row.unmixed_chan}_intensity"].astype(float)
+            values = values / some[f"chan_{row.chan}_intensity"].astype(float)
+        else:
+            values = some[row.measure].astype(float)
+        values = values[np.isfinite(values)]
+        assert row.count == len(values)
+        assert row.mean == pytest.approx(values.mean())
+        assert row.q05 == pytest.approx(values.quantile(0.05), rel=1e-6)
+        assert row.q95 == pytest.approx(values.quantile(0.95), rel=1e-6)
+
+
+@pytest.mark.parametrize("column", ["r", "z"])
+def test_share_by_column(
+    spots: Spots, frame: pd.DataFrame, where: np.ndarray, column: str
+) -> None:
+    found = share_by_column(spots, column, 7, where)
+    part = frame[where & frame[column].notna()]
+    assert found["count"].sum() == len(part)
+    for place, row in enumerate(found.itertuples()):
+        values = part[column].astype(float)
+        last = place == len(found) - 1
+        inside = (values >= row.low) & ((values < row.high) | last)
+        status = part["status"][inside]
+        assert row.count == len(status)
+        assert row.removed == pytest.approx((status == "removed").mean())
+        kept = status[status != "removed"]
+        assert row.reassigned == pytest.approx((kept == "reassigned").mean())
+    with pytest.raises(StateError, match=r"0 bins"):
+        share_by_column(spots, column, 0)
+
+
+def test_share_by_a_column_of_ties() -> None:
+    table = make_table(50).assign(r=0.5)
+    found = share_by_column(Spots.from_pandas(table), "r", 4)
+    assert list(found["count"]) == [50]
+    empty = Spots.from_pandas(table.assign(r=np.nan))
+    assert share_by_column(empty, "r", 4).empty
+
+
+def test_clustering_against_all_distances() -> None:
+    table = make_table(300, seed=3)
+    # Points at one place, and a lump of removed spots that a random spread has not.
+    table.loc[:5, ["z", "y", "x"]] = 7.0
+    lump = table["unmixed_chan"].isna()
+    table.loc[lump, "y"] = table.loc[lump, "y"] / 100
+    spots = Spots.from_pandas(table)
+    frame = spots.to_pandas()
+    frame = frame[frame["x"].notna()]
+    points = frame[["z", "y", "x"]].to_numpy(np.float64) * VOXEL
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    status = frame["status"].astype(str).to_numpy()
+    near = np.argsort(distance, axis=1, kind="stable")[:, :5]
+    same = (status[near] == status[:, None]).mean(axis=1)
+    found = clustering(spots, VOXEL, k=5)
+    for name in ("unchanged", "reassigned", "removed"):
+        wanted = same[status == name]
+        row = found.loc[name]
+        assert row["spots"] == len(wanted)
+        # Equal distances (the spots at one place) may be counted in any order.
+        assert row["share"] == pytest.approx(wanted.mean(), abs=0.03)
+        assert row["expected"] == pytest.approx((len(wanted) - 1) / (len(frame) - 1))
+        assert row["low"] < row["share"] < row["high"]
+    assert found.loc["removed", "low"] > found.loc["removed", "expected"]
+    with pytest.raises(StateError, match="0 neighbours"):
+        clustering(spots, VOXEL, k=0)
+
+
+def test_clustering_of_one_spot_and_none() -> None:
+    for n in (0, 1, 2):
+        spots = Spots.from_pandas(make_table(4000).dropna()[:n])
+        found = clustering(spots, VOXEL)
+        assert found["spots"].sum() == n
