@@ -14,7 +14,7 @@ from psygnal import SignalInstance
 if TYPE_CHECKING:
     from napari_seespot.session import Session
 
-__all__ = ["attach", "current", "session_changed", "unwrap"]
+__all__ = ["attach", "current", "forget", "session_changed", "unwrap"]
 
 _sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
@@ -41,3 +41,11 @@ def attach(viewer: Any, session: Session | None) -> None:
     if session is not None:
         _sessions[viewer] = session
     session_changed.emit(viewer)
+
+
+def forget(viewer: Any, session: Session) -> None:
+    """Tell that a session has ended, unless its viewer has another one already."""
+    viewer = unwrap(viewer)
+    if _sessions.get(viewer) is session:
+        del _sessions[viewer]
+        session_changed.emit(viewer)

@@ -45,7 +45,11 @@ def show_session(
     """
     viewer = sessions.unwrap(viewer)
     sessions.attach(viewer, None)
-    viewing = Viewing(viewer, session, images, defer)
+    try:
+        viewing = Viewing(viewer, session, images, defer)
+    except BaseException:  # whatever it is: nothing half-open stays
+        session.close()
+        raise
     sessions.attach(viewer, session)
     if docks and hasattr(viewer, "window"):
         viewing.open_docks()
@@ -75,11 +79,19 @@ class Viewing:
         self.session = session
         session.viewer = viewer
         session.viewing = self
+        self.overlay: Any = None
+        self._layers: list[Any] = []
+        self._window_is_gone = False
+        session.closed.connect(self._close)
         first = len(viewer.layers) == 0
-        self._layers = [add_image_layer(viewer, image) for image in images]
+        for image in images:
+            self._layers.append(add_image_layer(viewer, image))
         self.overlay = SpotOverlay(viewer, session, defer)
         session.moved.connect(self._fly)
-        session.closed.connect(self._close)
+        if hasattr(viewer, "window"):
+            # napari tells nobody that a window was closed; its menu bar is public.
+            window = viewer.window.main_menu.window()
+            window.destroyed.connect(self._on_window_gone)
         self.overlay.points.mouse_drag_callbacks.append(self._pick)
         # So that napari's status bar tells about the spot under the pointer.
         viewer.layers.selection.active = self.overlay.points
@@ -124,9 +136,22 @@ class Viewing:
             self.overlay.mark(row)
             self.session.picked.emit(row)
 
+    def _on_window_gone(self, *_: Any) -> None:
+        """End with the window; its viewer has nothing left to draw on."""
+        self._window_is_gone = True
+        self.session.close()
+
     def _close(self) -> None:
-        self.overlay.close()
-        ours = {id(layer) for layer in (*self._layers, *self.overlay.layers)}
+        self.session.moved.disconnect(self._fly, missing_ok=True)
+        sessions.forget(self.viewer, self.session)
+        if self.overlay is not None:
+            self.overlay.close()
+        if not self._window_is_gone:
+            self._remove_layers()
+
+    def _remove_layers(self) -> None:
+        overlays = () if self.overlay is None else self.overlay.layers
+        ours = {id(layer) for layer in (*self._layers, *overlays)}
         others = [layer for layer in self.viewer.layers if id(layer) not in ours]
         # All at once: napari 0.9 crashes at the next paint when two points
         # layers are removed one after the other.

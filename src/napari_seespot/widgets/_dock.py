@@ -51,6 +51,7 @@ class SessionDock(Container[Any]):
         super().__init__(labels=options.pop("labels", False), **options)
         self._viewer = sessions.unwrap(viewer)
         self._session: Session | None = None
+        self._heard: list[tuple[Any, Any]] = []
         self._hint = Label(value=self.needs_session)
         self.append(self._hint)
         self.native.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
@@ -86,16 +87,31 @@ class SessionDock(Container[Any]):
         self._hint.visible = session is None
         if session is not None:
             self._attach(session)
-            session.changed.connect(self._on_changed)
+            self.listen(session.changed, self._on_changed)
+
+    def listen(self, signal: Any, slot: Any) -> None:
+        """Connect a psygnal until the session is let go or the dock destroyed.
+
+        A dock whose Qt half was destroyed lives on until Python collects it:
+        every signal that reaches it then would raise.
+        """
+        signal.connect(slot)
+        self._heard.append((signal, slot))
+
+    def stop_listening(self) -> None:
+        """Disconnect what `listen` connected; touches nothing of Qt."""
+        for signal, slot in self._heard:
+            signal.disconnect(slot, missing_ok=True)
+        self._heard.clear()
 
     def _on_changed(self, view: View, names: frozenset[str]) -> None:
         self._refresh(view, names)
 
     def release(self) -> None:
         """Let go of the session; the dock stays and shows that there is none."""
+        self.stop_listening()
         session, self._session = self._session, None
         if session is not None:
-            session.changed.disconnect(self._on_changed, missing_ok=True)
             self._detach()
 
     def _attach(self, session: Session) -> None:
@@ -119,6 +135,5 @@ class _Disconnect:
         if dock is None:
             return
         sessions.session_changed.disconnect(dock._on_session, missing_ok=True)
-        session, dock._session = dock._session, None
-        if session is not None:
-            session.changed.disconnect(dock._on_changed, missing_ok=True)
+        dock.stop_listening()
+        dock._session = None

@@ -109,10 +109,10 @@ class SpotsWidget(SessionDock):
 
     def _attach(self, session: Session) -> None:
         self._build(session)
-        session.history.changed.connect(self._show_history)
+        self.listen(session.history.changed, self._show_history)
         overlay = getattr(session.viewing, "overlay", None)
         if overlay is not None:
-            overlay.shown_changed.connect(self._show_shown)
+            self.listen(overlay.shown_changed, self._show_shown)
             self._show_shown(overlay.shown)
         self._show(session.view)
         self._body.visible = True
