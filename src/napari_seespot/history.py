@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import SignalInstance
 
+from napari_seespot.errors import StateError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,7 +42,8 @@ class History:
         self._future: list[dict[str, Any]] = []
         self._present = state.snapshot()
         self._last: tuple[str, float] = ("", float("-inf"))
-        self._busy = False
+        self._steps = 0
+        self._touched = False
         self.changed = SignalInstance((), name="changed")
         state.changed.connect(self._record)
 
@@ -55,7 +58,13 @@ class History:
         return bool(self._future)
 
     def undo(self) -> bool:
-        """Take the last change back; return whether there was one."""
+        """Take the last change back; return whether there was one.
+
+        Raises
+        ------
+        StateError
+            Within `one_step`, whose changes are not complete yet.
+        """
         return self._move(self._past, self._future)
 
     def redo(self) -> bool:
@@ -65,16 +74,18 @@ class History:
     @contextmanager
     def one_step(self) -> Iterator[None]:
         """Make all changes within one step."""
-        before = self._present
-        self._busy = True
+        self._steps += 1  # a step within a step belongs to it
         try:
             yield
         finally:
-            self._busy = False
-            self._push(before)
+            self._steps -= 1
+            if self._touched and not self._steps:
+                self._last = ("", float("-inf"))
+                self._push()
 
     def _record(self, field: str) -> None:
-        if self._busy:
+        if self._steps:
+            self._touched = True
             return
         now = self._clock()
         name, then = self._last
@@ -82,25 +93,28 @@ class History:
         if field == name and now - then < _MERGE_SECONDS and self._past:
             self._present = self._state.snapshot()
             return
-        self._push(self._present)
+        self._push()
 
-    def _push(self, before: dict[str, Any]) -> None:
-        self._past.append(before)
+    def _push(self) -> None:
+        self._touched = False
+        self._past.append(self._present)
         del self._past[:-_DEPTH]
         self._future.clear()
         self._present = self._state.snapshot()
         self.changed.emit()
 
     def _move(self, source: list[dict[str, Any]], target: list[dict[str, Any]]) -> bool:
+        if self._steps:
+            raise StateError("a change is being made: it cannot be undone within it")
         if not source:
             return False
         target.append(self._present)
         self._present = source.pop()
         self._last = ("", float("-inf"))
-        self._busy = True
+        self._steps = 1
         try:
             self._state.restore(self._present)
         finally:
-            self._busy = False
+            self._steps, self._touched = 0, False
         self.changed.emit()
         return True
