@@ -7,7 +7,7 @@ refused with a `StateError` and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -43,6 +43,7 @@ class Domain:
     channels: tuple[str, ...]
     columns: tuple[str, ...]
     statuses: tuple[str, ...] = ("unchanged", "reassigned", "removed")
+    rows: int | None = None
 
     def check(self, value: str, choices: tuple[str, ...], what: str) -> None:
         """Raise a StateError unless the value is one of the choices."""
@@ -86,7 +87,13 @@ class EventedMap(MutableMapping[str, V], Generic[V]):
 
     def replace(self, items: Mapping[str, V]) -> None:
         """Put these items in the place of all; one change is told."""
-        self._replace(dict(items))
+        try:
+            items = dict(items)
+        except (TypeError, ValueError):
+            raise StateError(
+                f"{items!r} is no mapping", expected="a dict; {} lets all go"
+            ) from None
+        self._replace(items)
 
     def clear(self) -> None:
         """Remove all items; one change is told."""
@@ -136,13 +143,13 @@ class _Evented(EventedModel):
                 f"{name} cannot be replaced", expected=f"its fields set: {name}.… = …"
             )
         try:
-            self._check(name, value)
-            super().__setattr__(name, value)
+            super().__setattr__(name, self._check(name, value))
         except ValidationError as error:
             raise _state_error(error) from None
 
-    def _check(self, name: str, value: Any) -> None:
-        """Raise a StateError for what the dataset cannot show."""
+    def _check(self, name: str, value: Any) -> Any:
+        """Return the value; raise a StateError for what the dataset cannot show."""
+        return value
 
 
 def _state_error(error: ValidationError) -> StateError:
@@ -193,7 +200,9 @@ class Filters(_Evented):
         if self._domain is not None:
             self._domain.check(column, self._domain.columns, "column")
         try:
-            low, high = (None if end is None else float(end) for end in value)
+            # The text "12" would be taken apart into 1 and 2.
+            ends = () if isinstance(value, str) else value
+            low, high = (None if end is None else float(end) for end in ends)
         except (TypeError, ValueError):
             raise StateError(
                 f"the range of {column!r} cannot be {value!r}",
@@ -208,15 +217,17 @@ class Filters(_Evented):
             )
         return (low, high)
 
-    def _check(self, name: str, value: Any) -> None:
-        if self._domain is None or value is None:
-            return
-        for item in value if isinstance(value, (set, frozenset, list, tuple)) else ():
+    def _check(self, name: str, value: Any) -> Any:
+        if self._domain is None or value is None or name not in _SETS:
+            return value
+        items = _items(value)
+        for item in items or ():
             if name == "status":
                 self._domain.check(item, self._domain.statuses, "status")
-            elif name in ("channels", "chan", "unmixed_chan"):
+            else:
                 choices = (*self._domain.channels, "removed")
                 self._domain.check(item, choices, "channel")
+        return value if items is None else items
 
     def reset(self) -> None:
         """Let pass what passes at the start."""
@@ -224,6 +235,16 @@ class Filters(_Evented):
         for name, field in type(self).model_fields.items():
             if name != "ranges":
                 setattr(self, name, field.get_default())
+
+
+_SETS = ("status", "channels", "chan", "unmixed_chan")
+
+
+def _items(value: Any) -> tuple[Any, ...] | None:
+    """Return what is in a collection or generator; None for anything else."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        return None  # the model refuses it, in its own words
+    return tuple(value)  # a generator can be looked through but once
 
 
 class Selection(_Evented):
@@ -244,9 +265,20 @@ class Selection(_Evented):
             return None
         if mask.dtype != np.bool_ or mask.ndim != 1:
             raise ValueError("a boolean array with one entry a row")
-        mask = mask.view()
-        mask.flags.writeable = False
+        if mask.flags.writeable:  # a later change by its owner must not be ours
+            mask = mask.copy()
+            mask.flags.writeable = False
         return mask
+
+    def _check(self, name: str, value: Any) -> Any:
+        rows = None if self._domain is None else self._domain.rows
+        if rows is not None and isinstance(value, np.ndarray) and value.size != rows:
+            raise StateError(
+                f"the selection is of {value.size:,} spots, the dataset has {rows:,}",
+                expected="one entry a row",
+                hint="Was it made with another dataset?",
+            )
+        return value
 
     @property
     def count(self) -> int:
@@ -349,23 +381,36 @@ class State(_Evented):
         StateError
             When a present value is not in the dataset.
         """
+        before = self._domain
+        self._set_domain(domain)
+        try:
+            self._check_all()
+        except StateError:
+            self._set_domain(before)  # it may belong to another dataset's session
+            raise
+
+    def _set_domain(self, domain: Domain | None) -> None:
         for part in (self, *(getattr(self, name) for name in _PARTS)):
             part._domain = domain
+
+    def _check_all(self) -> None:
         self._check("color_by", self.color_by)
         self._check("pair", self.pair)
-        for name in ("status", "channels", "chan", "unmixed_chan"):
+        for name in _SETS:
             self.filters._check(name, getattr(self.filters, name))
         for column, value in self.filters.ranges.items():
             self.filters._range(column, value)
+        self.selection._check("mask", self.selection.mask)
 
-    def _check(self, name: str, value: Any) -> None:
+    def _check(self, name: str, value: Any) -> Any:
         if self._domain is None or value is None:
-            return
+            return value
         if name == "color_by" and isinstance(value, str):
             self._domain.check(value, (*CLASS_COLUMNS, *self._domain.columns), "colour")
-        if name == "pair" and isinstance(value, (tuple, list)):
-            for channel in value:
-                self._domain.check(channel, self._domain.channels, "channel")
+        items = _items(value) if name == "pair" else None
+        for channel in items or ():
+            self._domain.check(channel, self._domain.channels, "channel")
+        return value if items is None else items
 
     def snapshot(self) -> dict[str, Any]:
         """Return all values, as plain data; the selection's mask is shared."""
