@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["collect", "collect_floor", "count_codes", "no_mask"]
+__all__ = ["collect", "count_codes", "no_mask"]
 
 _BLOCK = 2048
 
@@ -80,29 +80,6 @@ def count_codes(  # type: ignore[no-untyped-def]  # numba infers the types
         codes = code[first : first + size]
         for i in range(size):
             counts[codes[i]] += marks[i] & allowed[codes[i]]
-
-
-@njit(cache=True, nogil=True)
-def collect_floor(  # type: ignore[no-untyped-def]  # numba infers the types
-    start, stop, z, y, x, code, low, high, where, wanted, out, n
-):
-    """Append rows in the box of codes that are still wanted, until none is."""
-    marks = np.empty(_BLOCK, np.uint8)
-    left = wanted.sum()
-    for first in range(start, stop, _BLOCK):
-        if left == 0:
-            break
-        size = min(_BLOCK, stop - first)
-        if not _mark(first, size, z, y, x, low, high, where, marks):
-            continue
-        codes = code[first : first + size]
-        for i in range(size):
-            if marks[i] and wanted[codes[i]] > 0:
-                wanted[codes[i]] -= 1
-                left -= 1
-                out[n] = first + i
-                n += 1
-    return n
 
 
 def no_mask() -> np.ndarray:

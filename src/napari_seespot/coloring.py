@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_seespot.columns import NULL_BOOL
 from napari_seespot.palette import CELL_COLOR, REMOVED, STATUS_COLORS, channel_colors
+from napari_seespot.typed import BOOLEANS
 
 if TYPE_CHECKING:
     from napari_seespot.spots import Spots
@@ -50,8 +52,9 @@ class Coloring:
         if self.class_of_code is not None:
             return np.asarray(self.class_of_code[spots.code[rows]])
         low, high = self.limits or (0.0, 1.0)
-        values = spots.column(self.by)[rows].astype(np.float32)
-        share = (values - low) / (high - low or 1.0)
+        values = _values(spots, self.by, rows)
+        with np.errstate(over="ignore"):  # beyond float32 is beyond the gradient
+            share = (values - low) / (high - low or 1.0)
         # A row without a value takes the lowest colour: it has to have one.
         share = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
         return np.asarray((np.clip(share, 0, 1) * 255).astype(np.uint8))
@@ -88,10 +91,18 @@ def make_coloring(spots: Spots, by: str) -> Coloring:
         colors = class_colors(by, spots.channels)
         table = np.array([_bytes(color) for color in colors.values()], np.uint8)
         return Coloring(by, tuple(colors), table, spots.class_of_code(by))
-    values = spots.column(by)[:: max(1, len(spots) // 100_000)].astype(np.float64)
-    values = values[np.isfinite(values)]
+    values = _values(spots, by, slice(None, None, max(1, len(spots) // 100_000)))
+    values = values[np.isfinite(values)].astype(np.float64)
     low, high = np.percentile(values, (1, 99)) if values.size else (0.0, 1.0)
     return Coloring(by, (), gradient(), None, (float(low), float(high)))
+
+
+def _values(spots: Spots, column: str, rows: Any) -> np.ndarray:
+    """Return a column's values as float32; NaN where there is none."""
+    values = spots.column(column)[rows]
+    if column in BOOLEANS:
+        return np.where(values == NULL_BOOL, np.float32(np.nan), values)
+    return np.asarray(values, np.float32)
 
 
 def _bytes(color: str) -> tuple[int, int, int, int]:

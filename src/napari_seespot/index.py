@@ -268,17 +268,20 @@ class SpotIndex:
         poor = chosen < floor
         if not poor.any():
             return rows
-        # All of a poor code's floor is collected anew, and joined without repeats.
-        wanted = np.where(poor, floor, 0)
-        out = np.empty(int(wanted.sum()), np.int64)
-        _, mask = self._filters(None, where)
-        low, high = box.ends
-        n = 0
-        for start, stop in slices:
-            n = kernels.collect_floor(
-                start, stop, *self._arrays, low, high, mask, wanted, out, n
-            )
-        return np.union1d(rows, out[:n])
+        # By priority as well, so that zooming in never takes one of them away.
+        parts = [rows]
+        found = np.zeros(0, np.int64)
+        for part in slices:
+            found = np.concatenate([found, *self._collect([part], box, poor, where)])
+            codes = self._spots.code[found]
+            for code in np.flatnonzero(poor):
+                own = found[codes == code]
+                if len(own) >= floor[code]:
+                    parts.append(self.most_important(own, int(floor[code])))
+                    poor[code] = False
+            if not poor.any():
+                break
+        return np.unique(np.concatenate(parts))
 
 
 def _level_slices(spot_id: np.ndarray, z: np.ndarray) -> list[tuple[int, int]]:

@@ -9,13 +9,14 @@ the highest priority are drawn as points. The viewer always says which it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from psygnal import Signal
 
 from napari_seespot.index import Box
-from napari_seespot.points_pool import PointsPool
+from napari_seespot.points_pool import CANVAS_SIZES, PointsPool
 from napari_seespot.raster import rasterize
 from napari_seespot.sight import Sight, look
 
@@ -76,8 +77,15 @@ class Shown:
         """The sentence that the viewer shows."""
         noun = "spot" if self.total == 1 else "spots"
         if self.drawn < self.total:
-            share = 100 * self.drawn / self.total
-            return f"{self.drawn:,} of {self.total:,} {noun} in view ({share:.2g} %)"
+            # Never "1e+02 %": as long as one is missing, it is not all of them.
+            share = min(100 * self.drawn / self.total, 99.9)
+            digits = 2 if share < 99 else 3
+            return (
+                f"{self.drawn:,} of {self.total:,} {noun} in view "
+                f"({share:.{digits}g} %)"
+            )
+        if self.picture == "nothing":
+            return "No spots in view"
         return f"{self.total:,} {noun} in view, as {self.picture}"
 
 
@@ -174,7 +182,11 @@ class SpotOverlay:
         """Draw a ring around a spot."""
         if self._mark not in self._viewer.layers:
             return
-        self._mark.data[0] = self._session.position(row)
+        position = self._session.position(row)
+        if len(self._mark.data) == 1:
+            self._mark.data[0] = position  # much cheaper than new data
+        else:  # a user has deleted it, or added others
+            self._mark.data = [position]
         self._mark.size = _MARK_SIZE * self._session.view.point_size_um / self._scale[2]
         self._mark.visible = True
         self._mark.refresh(extent=False, thumbnail=False, highlight=False)
@@ -189,7 +201,9 @@ class SpotOverlay:
             return
         view = self._session.view
         sight = look(self._viewer, self._scale, self._translate, self._extent)
-        if sight is None or sight.empty or not self._has_layers():
+        points, raster = self._has_points, self._raster in self._viewer.layers
+        usable = points or (raster and sight is not None and sight.flat)
+        if sight is None or sight.empty or not usable:
             self._finish(Shown("nothing", 0, 0))
         elif sight.flat:
             self._draw_slab(view, sight)
@@ -203,6 +217,9 @@ class SpotOverlay:
         as_points = len(rows) <= self.budget
         if view.picture != "auto":
             as_points = view.picture == "points"
+        # A user may have deleted either layer: the other one shows what there is.
+        if not self._has_points or self._raster not in self._viewer.layers:
+            as_points = self._has_points
         if as_points:
             total = len(rows)
             if total > self.budget:
@@ -221,7 +238,7 @@ class SpotOverlay:
             self.budget,
             view.mask.codes,
             view.mask.outside_codes,
-            view.mask.counts if whole else None,
+            view.mask.counts if whole and self._all_placed else None,
         )
         alpha = np.ones(len(chosen.rows), np.float32)
         self._show_points(view, chosen.rows, alpha)
@@ -253,16 +270,19 @@ class SpotOverlay:
         table, alpha = view.coloring.table, self._opacity(view, sight, rows)
         if view.selected is not None:
             table = np.vstack([table[:255], _SELECTED_COLOR]).astype(np.uint8)
+            color = np.minimum(color, len(table) - 2)  # a gradient gives up its last
             color = np.where(view.selected[rows], len(table) - 1, color)
-        diameter = max(3.0, view.point_size_um / sight.pixel_um)
+        smallest, largest = CANVAS_SIZES
+        diameter = np.clip(view.point_size_um / sight.pixel_um, smallest, largest)
         picture = rasterize(
-            places[0],
-            places[1],
+            # Those on the window's far border, and roundings, belong to it too.
+            np.clip(places[0], 0, height - 0.5),
+            np.clip(places[1], 0, width - 0.5),
             color.astype(np.uint8),
             table,
             alpha,
             (height, width),
-            diameter,
+            float(diameter),
         )
         self._place_raster(picture, sight, low, pixel)
 
@@ -317,12 +337,19 @@ class SpotOverlay:
 
     def _settle(self) -> None:
         """Do what can wait until the view rests."""
-        if not self._closed and self._has_layers():
+        if not self._closed and self._has_points:
             self._pool.describe()
 
-    def _has_layers(self) -> bool:
-        layers = self._viewer.layers
-        return self._pool.layer in layers and self._raster in layers
+    @property
+    def _has_points(self) -> bool:
+        """Whether the points layer is still there; a user may delete it."""
+        return self._pool.layer in self._viewer.layers
+
+    @cached_property
+    def _all_placed(self) -> bool:
+        """Whether every spot has a position, and lies in the volume for that."""
+        placed = int(self._session.index.counts(Box()).sum())
+        return placed == len(self._session.view.spots)
 
     def _on_event(self, _event: Any = None) -> None:
         self._request()

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
     from napari_seespot.index import Box
 
-__all__ = ["PointsPool"]
+__all__ = ["CANVAS_SIZES", "PointsPool"]
+
+CANVAS_SIZES = (3, 60)
+"""A spot's smallest and largest diameter on the canvas, in pixels."""
 
 
 class PointsPool:
@@ -74,7 +77,7 @@ class PointsPool:
             features=self._features(self._order),
             projection_mode="all",
             blending="translucent",
-            canvas_size_limits=(3, 60),
+            canvas_size_limits=CANVAS_SIZES,
             name=name,
         )
         # Its rows are lent: what a user would move or delete is not the table's.

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot.coloring import Coloring, make_coloring
+from napari_seespot.columns import NULL_BOOL
+from napari_seespot.typed import BOOLEANS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +74,10 @@ class Mask:
         for column, low, high in self.ranges:
             values = self.spots.column(column)[rows]
             # NaN compares false: a row without a value does not pass.
-            passes = passes & (values >= low) & (values <= high)
+            with np.errstate(over="ignore"):  # an end beyond float32 is infinite
+                passes = passes & (values >= low) & (values <= high)
+            if column in BOOLEANS:
+                passes = passes & (values != NULL_BOOL)
         if self.valid_only:
             passes = passes & (self.spots.column("valid_spot")[rows] == 1)
         return passes
