@@ -146,7 +146,8 @@ def _spot_id(raw: MutableMapping[str, Any], n: int, where: str) -> np.ndarray:
     if "spot_id" not in raw:
         return np.arange(1, n + 1, dtype=np.int32)
     spot_id = as_integer(raw.pop("spot_id"), column="spot_id", where=where)
-    twice = n - len(np.unique(spot_id))
+    ordered = np.sort(spot_id)
+    twice = int(np.count_nonzero(ordered[1:] == ordered[:-1]))
     if twice:
         raise TableError(
             f"column 'spot_id' repeats {twice:,} of its {n:,} values",

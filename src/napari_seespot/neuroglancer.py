@@ -1,0 +1,285 @@
+"""Neuroglancer links: the view, or spots, in a browser; and the way back.
+
+Neuroglancer counts x, y, z in voxels of level 0, napari z, y, x. The state's
+form is Neuroglancer's own (https://github.com/google/neuroglancer, the Python
+package's `neuroglancer.viewer_state`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from napari_seespot.coloring import class_colors
+from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot.spots import STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_seespot.dataset import Dataset
+
+__all__ = [
+    "LONGEST_LINK",
+    "Position",
+    "link",
+    "position_of",
+    "viewer_state",
+]
+
+SERVICE = "https://neuroglancer-demo.appspot.com/"
+
+LONGEST_LINK = 100_000
+"""Characters; browsers and chats refuse longer ones."""
+
+MOST_ANNOTATIONS = 100_000
+
+Position = tuple[float, float, float]
+
+
+def viewer_state(
+    dataset: Dataset,
+    position: Position,
+    *,
+    rows: np.ndarray | None = None,
+    name: str = "Spots",
+    color: str = "#ffff00",
+    contrast: Mapping[str, tuple[float, float]] | None = None,
+    zoom: float = 1.0,
+) -> dict[str, Any]:
+    """Return a Neuroglancer state of the channels, with spots as annotations.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    position : tuple of float
+        (z, y, x) in voxels of level 0.
+    rows : ndarray of int, optional
+        Spots that become points of an annotation layer, with id, channel,
+        unmixed channel, status, r and dist as properties.
+    name, color : str
+        Of the annotation layer.
+    contrast : mapping of str to (low, high), optional
+        By channel; the images' own limits by default.
+    zoom : float
+        Voxels a pixel of the cross section.
+
+    Raises
+    ------
+    StateError
+        When the position is not finite, or there are too many spots.
+    """
+    z, y, x = position
+    if not all(map(math.isfinite, position)):
+        raise StateError(
+            f"there is no place at {position}", expected="(z, y, x) in voxels"
+        )
+    size_z, size_y, size_x = (um * 1e-6 for um in dataset.voxel_size)
+    state: dict[str, Any] = {
+        "dimensions": {
+            "x": [size_x, "m"],
+            "y": [size_y, "m"],
+            "z": [size_z, "m"],
+            "t": [0.001, "s"],
+        },
+        "position": [x, y, z, 0],
+        "crossSectionScale": zoom,
+        "layers": _image_layers(dataset, contrast or {}),
+        "showAxisLines": True,
+        "showScaleBar": True,
+        "layout": "4panel",
+    }
+    if rows is not None and len(rows):
+        state["layers"].append(_spot_layer(dataset, rows, name, color))
+        state["selectedLayer"] = {"layer": name, "visible": True}
+    return state
+
+
+def link(state: Mapping[str, Any], service: str = SERVICE) -> str:
+    """Return a state as a link.
+
+    Raises
+    ------
+    StateError
+        When the link would be too long; `json.dump` the state instead.
+    """
+    text = f"{service}#!{quote(json.dumps(state, separators=(',', ':')))}"
+    if len(text) > LONGEST_LINK:
+        raise StateError(
+            f"the link would have {len(text):,} characters",
+            expected=f"{LONGEST_LINK:,} at most",
+            hint="Save the state as a JSON file, or choose fewer spots",
+        )
+    return text
+
+
+def position_of(text: str) -> Position:
+    """Return the place, (z, y, x) in voxels, that a link or a JSON state looks at.
+
+    Raises
+    ------
+    StateError
+        When the text holds no Neuroglancer state with x, y and z.
+    """
+    state = _parse(text)
+    dimensions, position = state.get("dimensions"), state.get("position")
+    if not isinstance(dimensions, dict) or not isinstance(position, list):
+        raise StateError(
+            "the Neuroglancer link holds no position",
+            expected="a state with dimensions and position",
+            hint="A link to a state that is stored elsewhere has to be opened first",
+        )
+    places = dict(zip(dimensions, position, strict=False))
+    try:
+        z, y, x = (float(places[axis]) for axis in "zyx")
+    except (KeyError, TypeError, ValueError):
+        raise StateError(
+            f"the Neuroglancer position {position} has no x, y and z",
+            expected=f"numbers for x, y and z; its dimensions are {list(dimensions)}",
+        ) from None
+    if not all(map(math.isfinite, (z, y, x))):
+        raise StateError(f"the Neuroglancer position {position} is not finite")
+    return (z, y, x)
+
+
+def _parse(text: str) -> dict[str, Any]:
+    text = text.strip()
+    _, mark, fragment = text.partition("#!")
+    try:
+        state = json.loads(unquote(fragment) if mark else text)
+    except (ValueError, RecursionError):
+        state = None
+    if not isinstance(state, dict):
+        raise StateError(
+            f"{text[:60]!r} is no Neuroglancer link",
+            expected="an address with #!{...}, or the state as JSON",
+        )
+    return state
+
+
+def _image_layers(
+    dataset: Dataset, contrast: Mapping[str, tuple[float, float]]
+) -> list[dict[str, Any]]:
+    layers = []
+    for channel in dataset.images:
+        try:
+            image = dataset.images[channel]
+        except SeeSpotError:  # that channel is reported where it is shown
+            continue
+        low, high = contrast.get(channel) or image.contrast_limits or (0, 65535)
+        color = image.colormap if str(image.colormap).startswith("#") else "#ffffff"
+        layers.append(
+            {
+                "type": "image",
+                "name": image.name,
+                "source": f"zarr://{_public(dataset, image.uri)}",
+                "localDimensions": {"c'": [1, ""]},
+                "localPosition": [0],
+                "shader": _SHADER.replace("COLOR", str(color)),
+                "shaderControls": {"normalized": {"range": [low, high]}},
+                "blend": "additive",
+                "opacity": 1.0,
+                "visible": channel in dataset.channels,
+            }
+        )
+    return layers
+
+
+_SHADER = (
+    '#uicontrol vec3 color color(default="COLOR")\n'
+    "#uicontrol invlerp normalized\n"
+    "void main() {\n  emitRGB(color * normalized());\n}\n"
+)
+
+
+def _public(dataset: Dataset, uri: str) -> str:
+    """Return where a browser finds an image: in S3, if the manifest tells where."""
+    home = dataset.info.get("s3_location")
+    marker = "/image_tile_fusing/"
+    if "://" not in uri and home and marker in uri.replace("\\", "/"):
+        rest = uri.replace("\\", "/").partition(marker)[2]
+        return f"{str(home).rstrip('/')}{marker}{rest}"
+    return uri
+
+
+def _spot_layer(
+    dataset: Dataset, rows: np.ndarray, name: str, color: str
+) -> dict[str, Any]:
+    if len(rows) > MOST_ANNOTATIONS:
+        raise StateError(
+            f"{len(rows):,} spots for a Neuroglancer layer",
+            expected=f"{MOST_ANNOTATIONS:,} at most",
+            hint="Select fewer spots",
+        )
+    known = [np.isfinite(dataset.spots.column(axis)[rows]) for axis in "zyx"]
+    table = dataset.spots.to_pandas(rows=rows[np.logical_and.reduce(known)])
+    numbers = [column for column in ("r", "dist") if column in table]
+    channels = [*dataset.channels, "removed"]
+    return {
+        "type": "annotation",
+        "name": name,
+        "source": {"url": "local://annotations"},
+        "tab": "annotations",
+        "annotationColor": color,
+        "annotationProperties": [
+            _choice("chan", channels),
+            _choice("unmixed_chan", channels),
+            _choice("status", list(STATUSES)),
+            *({"id": column, "type": "float32"} for column in numbers),
+        ],
+        "annotations": [
+            _point(row, channels, numbers) for row in table.to_dict("records")
+        ],
+        "shader": _POINT_SHADER,
+    }
+
+
+def _point(
+    row: Mapping[Any, Any], channels: list[str], numbers: list[str]
+) -> dict[str, Any]:
+    unmixed = row["unmixed_chan"]
+    return {
+        "type": "point",
+        "id": str(row["spot_id"]),
+        "point": [float(row["x"]), float(row["y"]), float(row["z"]), 0],
+        "props": [
+            channels.index(row["chan"]),
+            # null, which pandas gives as NaN, where the spot was removed
+            channels.index(unmixed if isinstance(unmixed, str) else "removed"),
+            STATUSES.index(row["status"]),
+            *(_number(row[column]) for column in numbers),
+        ],
+    }
+
+
+def _choice(name: str, labels: list[str]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "type": "uint8",
+        "enum_values": list(range(len(labels))),
+        "enum_labels": labels,
+    }
+
+
+def _number(value: float) -> float:
+    # JSON has no NaN; 0 is what Neuroglancer itself takes by default.
+    return float(value) if math.isfinite(value) else 0.0
+
+
+def _rgb(color: str) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return f"vec3({red:.3f}, {green:.3f}, {blue:.3f})"
+
+
+_POINT_SHADER = (
+    "void main() {\n"
+    + "".join(
+        f"  if (prop_status() == uint({place})) setColor({_rgb(color)});\n"
+        for place, color in enumerate(class_colors("status", ()).values())
+    )
+    + "}\n"
+)
