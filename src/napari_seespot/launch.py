@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_seespot.errors import SeeSpotError, StateError
-from napari_seespot.layers import open_images
-from napari_seespot.session import Session
+from napari_seespot.errors import SeeSpotError
+from napari_seespot.preparing import prepare
 from napari_seespot.viewing import show_session, tell
 
 if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
     from napari_seespot.overlay import Defer
+    from napari_seespot.session import Session
     from napari_seespot.state import State
 
 __all__ = ["view"]
@@ -64,9 +64,8 @@ def view(
 
         state, document = load_state(Path(state))
         camera = document.get("camera")
-    _check_selection(source, state)
-    session = Session(source, state)
-    images, problems = open_images(source)
+    prepared = prepare(source, state)
+    session = prepared.session
     if viewer is None:
         from napari import Viewer
 
@@ -76,23 +75,11 @@ def view(
         from napari_seespot.widgets._defer import once
 
         defer = once
-    show_session(viewer, session, images, docks=docks, defer=defer)
+    show_session(viewer, session, prepared.images, docks=docks, defer=defer)
     if camera:
         _restore_camera(viewer, camera)
-    tell([*source.notes, *problems])
+    tell(prepared.messages)
     return session
-
-
-def _check_selection(dataset: Dataset, state: State | None) -> None:
-    if state is None or state.selection.mask is None:
-        return
-    if len(state.selection.mask) != len(dataset.spots):
-        raise StateError(
-            f"the selection is of {len(state.selection.mask):,} spots, the dataset "
-            f"has {len(dataset.spots):,}",
-            where=dataset.name,
-            hint="The state was saved with another dataset",
-        )
 
 
 def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
     from napari_seespot.images import ChannelImage
 
-__all__ = ["add_image_layer", "open_images"]
+__all__ = ["add_image_layer", "image_arguments", "open_images"]
 
 
 def open_images(
@@ -56,18 +56,22 @@ def open_images(
 
 def add_image_layer(viewer: Any, image: ChannelImage, **options: Any) -> Any:
     """Add a channel as a multiscale image layer; return the layer."""
+    data, arguments = image_arguments(image)
+    return viewer.add_image(data, **arguments, **options)
+
+
+def image_arguments(image: ChannelImage) -> tuple[Any, dict[str, Any]]:
+    """Return the data of a channel's layer, and how napari shows it."""
     many = len(image.levels) > 1
-    return viewer.add_image(
-        image.levels if many else image.levels[0],
-        multiscale=many,
-        name=image.name,
-        scale=image.scale,
-        translate=image.translate,
-        axis_labels=("z", "y", "x"),
-        units=image.units,
-        colormap=image.colormap,
-        contrast_limits=image.contrast_limits,
-        blending="additive",
-        metadata={"napari-seespot": {"channel": image.channel, "uri": image.uri}},
-        **options,
-    )
+    return image.levels if many else image.levels[0], {
+        "multiscale": many,
+        "name": image.name,
+        "scale": image.scale,
+        "translate": image.translate,
+        "axis_labels": ("z", "y", "x"),
+        "units": image.units,
+        "colormap": image.colormap,
+        "contrast_limits": image.contrast_limits,
+        "blending": "additive",
+        "metadata": {"napari-seespot": {"channel": image.channel, "uri": image.uri}},
+    }
