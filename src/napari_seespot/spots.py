@@ -299,11 +299,18 @@ class Spots:
             )
         values = self._columns[name][pick]
         if name in BOOLEANS:
-            unknown = values == NULL_BOOL
-            if unknown.any():
-                return pd.arrays.BooleanArray(values == 1, unknown)
+            if name in self._with_null:
+                return pd.arrays.BooleanArray(values == 1, values == NULL_BOOL)
             return values == 1
         return values
+
+    @cached_property
+    def _with_null(self) -> frozenset[str]:
+        # Of all rows, so that a column's dtype does not depend on those chosen.
+        booleans = [name for name in BOOLEANS if name in self._columns]
+        return frozenset(
+            name for name in booleans if (self._columns[name] == NULL_BOOL).any()
+        )
 
     def _categorical(self, by: str, pick: Any) -> Any:
         names = self.class_names(by)
