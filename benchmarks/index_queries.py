@@ -13,13 +13,16 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from _bench import RUNS, median_ms, report
 from _scene import VOLUME, make_spots
 
 from napari_seespot.index import Box, SpotIndex
-from napari_seespot.spots import Spots
+
+if TYPE_CHECKING:
+    from napari_seespot.spots import Spots
 
 LIMIT = 100_000
 QUERIES = 200

@@ -38,13 +38,22 @@ def splat(pixels, packed, offsets, sums):  # type: ignore[no-untyped-def]  # as 
 def tone(sums, margin, opacity, picture):  # type: ignore[no-untyped-def]  # as above
     """Turn packed sums into colours: the weighted mean, and the opacity's table.
 
-    `sums` has `margin` more pixels on each side than `picture`.
+    `sums` has `margin` more pixels on each side than `picture`, and is zero again
+    afterwards: whatever was in the picture is overwritten.
     """
-    for row in range(picture.shape[0]):
-        for column in range(picture.shape[1]):
-            value = sums[row + margin, column + margin]
+    height, width = picture.shape[0], picture.shape[1]
+    sums[:margin] = 0
+    sums[height + margin :] = 0
+    for row in range(height):
+        line = sums[row + margin]
+        line[:margin] = 0
+        line[width + margin :] = 0
+        for column in range(width):
+            value = line[column + margin]
             if value == 0:
+                picture[row, column] = 0
                 continue
+            line[column + margin] = 0
             weight = value & _FIELD
             for k in range(3):
                 value >>= _ONE

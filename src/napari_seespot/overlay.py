@@ -17,7 +17,7 @@ from psygnal import Signal
 
 from napari_seespot.index import Box
 from napari_seespot.points_pool import CANVAS_SIZES, PointsPool
-from napari_seespot.raster import rasterize
+from napari_seespot.raster import Canvas
 from napari_seespot.sight import Sight, look
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class SpotOverlay:
         self.shown = Shown("nothing", 0, 0)
         self._closed = False
         self._pool = self._new_pool(self.budget)
+        self._canvas = Canvas()
         self._raster = self._new_raster()
         self._mark = self._new_mark()
         self._text = _add_text(viewer)
@@ -274,7 +275,7 @@ class SpotOverlay:
             color = np.where(view.selected[rows], len(table) - 1, color)
         smallest, largest = CANVAS_SIZES
         diameter = np.clip(view.point_size_um / sight.pixel_um, smallest, largest)
-        picture = rasterize(
+        picture = self._canvas.draw(
             # Those on the window's far border, and roundings, belong to it too.
             np.clip(places[0], 0, height - 0.5),
             np.clip(places[1], 0, width - 0.5),
@@ -309,11 +310,10 @@ class SpotOverlay:
             layer.scale = scale
         if not np.allclose(layer.translate, translate):
             layer.translate = translate
-        if layer.data.shape == data.shape:
-            layer.data[:] = data
+        if layer.data.shape == data.shape and np.may_share_memory(layer.data, data):
             layer.refresh(extent=False, thumbnail=False, highlight=False)
         else:
-            layer.data = np.ascontiguousarray(data)
+            layer.data = data
 
     def _opacity(self, view: View, sight: Sight, rows: np.ndarray) -> np.ndarray:
         """Return how opaque spots are by their distance from the plane, float32."""
@@ -381,7 +381,9 @@ class SpotOverlay:
         )
 
     def _new_raster(self) -> Any:
-        return self._viewer.add_image(
+        from napari_seespot.spots_layer import Image
+
+        layer = Image(
             np.zeros((1, 1, 1, 4), np.uint8),
             rgb=True,
             name="Spots (density)",
@@ -392,6 +394,8 @@ class SpotOverlay:
             translate=self._translate,
             visible=False,
         )
+        layer.led = True
+        return self._viewer.add_layer(layer)
 
     def _new_mark(self) -> Any:
         return self._viewer.add_points(
@@ -419,6 +423,7 @@ class SpotOverlay:
         for event in self._events:
             event.disconnect(self._on_event)
         self._session.changed.disconnect(self._on_changed, missing_ok=True)
+        self._pool.layer.led = self._raster.led = False
         _remove_text(self._viewer)
         zeros = (0.0,) * self._viewer.dims.ndim
         self._viewer.dims.margin_left = zeros

@@ -82,6 +82,7 @@ class PointsPool:
         )
         # Its rows are lent: what a user would move or delete is not the table's.
         self.layer.editable = False
+        self.layer.led = True
         self._plain_symbols()
         viewer.add_layer(self.layer)
 

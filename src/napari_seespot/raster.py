@@ -15,7 +15,7 @@ from napari_seespot import _raster_kernels
 # numba's stubs take a compiled function to have no arguments.
 _kernels: Any = _raster_kernels
 
-__all__ = ["disc", "rasterize"]
+__all__ = ["Canvas", "disc", "rasterize"]
 
 
 def disc(diameter: float) -> np.ndarray:
@@ -64,20 +64,50 @@ def rasterize(
     -------
     ndarray of uint8, shape (height, width, 4)
     """
-    offsets = disc(diameter)
-    margin = int(offsets.max())
-    padded = (shape[0] + 2 * margin, shape[1] + 2 * margin)
-    near, pixels = _flat(rows + margin, columns + margin, padded, margin)
-    sums = np.zeros(padded[0] * padded[1], np.uint64)
-    _kernels.splat(
-        pixels,
-        _packed(table)[color[near], _step(alpha[near])],
-        offsets[:, 0] * padded[1] + offsets[:, 1],
-        sums,
-    )
-    picture = np.zeros((*shape, 4), np.uint8)
-    _kernels.tone(sums.reshape(padded), margin, _OPACITY, picture)
-    return picture
+    return Canvas().draw(rows, columns, color, table, alpha, shape, diameter)
+
+
+class Canvas:
+    """Draws one picture after the other into the same memory.
+
+    Memory that is asked for anew has to be filled with zeros by the system, which
+    takes as long as drawing does.
+    """
+
+    def __init__(self) -> None:
+        self._sums = np.zeros(0, np.uint64)
+        self._picture = np.zeros((0, 0, 4), np.uint8)
+
+    def draw(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        color: np.ndarray,
+        table: np.ndarray,
+        alpha: np.ndarray,
+        shape: tuple[int, int],
+        diameter: float = 3.0,
+    ) -> np.ndarray:
+        """Return spots as a picture; see `rasterize`.
+
+        The next picture of the same shape is drawn into the same array.
+        """
+        offsets = disc(diameter)
+        margin = int(offsets.max())
+        padded = (shape[0] + 2 * margin, shape[1] + 2 * margin)
+        if len(self._sums) != padded[0] * padded[1]:
+            self._sums = np.zeros(padded[0] * padded[1], np.uint64)
+        if self._picture.shape[:2] != shape:
+            self._picture = np.zeros((*shape, 4), np.uint8)
+        near, pixels = _flat(rows + margin, columns + margin, padded, margin)
+        _kernels.splat(
+            pixels,
+            _packed(table)[color[near], _step(alpha[near])],
+            offsets[:, 0] * padded[1] + offsets[:, 1],
+            self._sums,
+        )
+        _kernels.tone(self._sums.reshape(padded), margin, _OPACITY, self._picture)
+        return self._picture
 
 
 def _flat(

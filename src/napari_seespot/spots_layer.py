@@ -1,6 +1,14 @@
-"""A points layer that may be asked for its status while it changes.
+"""The layers of spots: led by the overlay, and safe to be read meanwhile.
 
-napari computes the status bar's text on a thread of its own, from arrays that
+napari slices every layer at each step, and once more when the overlay puts the
+new spots in: the first time is wasted, since it shows the old ones, and takes
+half of a step. There is no public way to leave it out (`refresh` can be told what
+to leave out, a step of the dims cannot), so a *led* layer here takes note of the
+step and leaves slicing to its leader's `refresh`. That rests on two names of
+napari's own, `_slice_dims` and `_slicing_state`: where they are not as expected, a
+step costs twice, as in the public way, and shows the same.
+
+napari also computes the status bar's text on a thread of its own, from arrays that
 the main thread replaces: with a points layer whose number of visible points
 changes at each step, `get_status` now and then reads arrays of two lengths and
 raises, which napari shows as an error. Here such a reading tells nothing.
@@ -12,12 +20,48 @@ from typing import Any
 
 from napari import layers
 
-__all__ = ["Points"]
+__all__ = ["Image", "Points"]
 
 
-# The name stays: napari takes the layer's icon and its kind in files from it.
-class Points(layers.Points):  # type: ignore[misc]  # napari ships no types
-    """napari's points, safe to be read while they are written."""
+_NAMES = ("make_slice_input", "_slice_input", "_units")
+
+
+class _Led:
+    """A layer that somebody refreshes after each step.
+
+    Attributes
+    ----------
+    led : bool
+        Whether napari's own slicing is left out. The leader calls `refresh`
+        after each change of the dims.
+    """
+
+    led = False
+
+    def _slice_dims(self, dims: Any, force: bool = False) -> None:
+        if not (self.led and not force and self._take_note(dims)):
+            super()._slice_dims(dims, force)  # type: ignore[misc]  # napari's layer
+
+    def _take_note(self, dims: Any) -> bool:
+        """Move the slice without reading it; False where that is not known to do."""
+        state: Any = getattr(self, "_slicing_state", None)
+        if not all(hasattr(state, name) for name in _NAMES):
+            return False
+        before, after = state._slice_input, state.make_slice_input(dims)
+        same = (after.ndisplay, after.order) == (before.ndisplay, before.order)
+        if not same or state._units != dims.units:
+            return False  # other axes: the painter has to be made anew
+        state._slice_input = after
+        return True
+
+
+# The names stay: napari takes a layer's icon and its kind in files from them.
+class Image(_Led, layers.Image):  # type: ignore[misc]  # napari's are untyped
+    """napari's image, sliced by its leader."""
+
+
+class Points(_Led, layers.Points):  # type: ignore[misc]  # as above
+    """napari's points, sliced by their leader, and safe to be read while written."""
 
     def get_value(self, *args: Any, **options: Any) -> Any:
         """Return the point at a position, as napari does; None when torn."""
