@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import operator
-from itertools import product
+import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_seespot._addresses import join, redact
+from napari_seespot._addresses import StorageOptions, join, kind_of, redact
+from napari_seespot._chunk_layout import layout_of
+from napari_seespot._chunk_reader import reader
+from napari_seespot._reading_pool import Urgency
 from napari_seespot._requests import reason
 from napari_seespot._zarr_store import array_from_document
 from napari_seespot.errors import ImageError
@@ -16,9 +21,13 @@ from napari_seespot.errors import ImageError
 if TYPE_CHECKING:
     import zarr
 
+    from napari_seespot._chunk_cache import Piece
+    from napari_seespot._chunk_reader import Want
+    from napari_seespot._reading_pool import Task
+    from napari_seespot._requests import Span
     from napari_seespot.images import ChannelImage
 
-__all__ = ["ChunkIndex", "LevelArray", "Region", "read_region"]
+__all__ = ["ChunkIndex", "LevelArray", "Region", "paste", "read_region", "split_index"]
 
 Region: TypeAlias = tuple[slice, slice, slice]
 ChunkIndex: TypeAlias = tuple[int, int, int]
@@ -26,6 +35,8 @@ ChunkIndex: TypeAlias = tuple[int, int, int]
 # Blosc cannot hold more, and one chunk is decoded at once.
 _MAX_CHUNK_BYTES = 2**31
 _MAX_CHUNKS = 10_000_000
+
+_AT_ONCE = 256  # chunks that one reading has on the way
 
 
 class LevelArray:
@@ -44,6 +55,10 @@ class LevelArray:
         Along z, y, x.
     dtype : numpy.dtype
         In native byte order.
+    token : str
+        Equal for arrays that hold the same, also of two images.
+    layout : ChunkLayout or None
+        How a chunk lies in its object; None where only zarr knows.
     """
 
     ndim = 3
@@ -58,6 +73,8 @@ class LevelArray:
         self.chunks = self._along_zyx(self.stored.chunks)
         self.dtype = np.dtype(self.stored.dtype).newbyteorder("=")
         self._check_chunks()
+        self.token = self._identity()
+        self.layout = layout_of(self.stored, self.axes)
 
     def __repr__(self) -> str:
         return f"<LevelArray {self.level} of {self.image!r}>"
@@ -115,48 +132,132 @@ class LevelArray:
         )
         return (z, y, x)
 
-    def __getitem__(self, key: object) -> np.ndarray[Any, Any]:
-        """Return voxels; integers and slices, as dask asks for them.
+    def shape_of(self, chunk: ChunkIndex) -> tuple[int, int, int]:
+        """Return the voxels of a chunk along z, y, x."""
+        z, y, x = (s.stop - s.start for s in self.region_of(chunk))
+        return (z, y, x)
 
-        Chunks that cannot be read are fill value, and recorded.
-        """
-        region, rest = _split_index(key, self.shape)
-        pieces = [
-            range(s.start // c, -(-s.stop // c))
-            for s, c in zip(region, self.chunks, strict=True)
-        ]
-        chunks = [(z, y, x) for z, y, x in product(*pieces)]
-        if len(chunks) == 1:
-            return self._read(chunks[0], region)[rest]
-        out = np.empty([s.stop - s.start for s in region], dtype=self.dtype)
-        for chunk in chunks:
-            part = _common(region, self.region_of(chunk))
-            inner = tuple(
-                slice(p.start - s.start, p.stop - s.start)
-                for p, s in zip(part, region, strict=True)
-            )
-            out[inner] = self._read(chunk, part)
-        return out[rest]
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies in a folder of this machine."""
+        return kind_of(self.image.uri) == "file"
 
-    def _read(self, chunk: ChunkIndex, region: Region) -> np.ndarray[Any, Any]:
-        try:
-            values = read_region(self, region)
-        except Exception as error:  # noqa: BLE001
-            # codecs and stores raise what they like, and one chunk must not take
-            # the picture with it
-            self.image._read_failed(self.level, chunk, error)
-            shape = [s.stop - s.start for s in region]
-            return np.full(shape, self._fill_value(), dtype=self.dtype)
-        self.image._read_worked(self.level, chunk)
-        return values
-
-    def _fill_value(self) -> Any:
+    @property
+    def fill_value(self) -> Any:
+        """What a chunk holds that the store does not have."""
         value = self.stored.fill_value
         return 0 if value is None else value
 
+    def _identity(self) -> str:
+        level = self.image.pyramid.levels[self.level]
+        told = json.dumps(level.document, sort_keys=True, default=str)
+        storage = (self.image.storage or StorageOptions()).resolved()
+        endpoint = str(storage.endpoint_url)
+        # a folder that was written anew has other pixels under the same names
+        written = _written(join(self.image.uri, level.key)) if self.is_local else ""
+        identity = "\n".join([self.image.uri, endpoint, level.path, told, written])
+        return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24]
+
+    # --- what the reader asks for
+
+    def read_bytes(self, chunk: ChunkIndex, span: Span | None = None) -> bytes | None:
+        """Return the bytes of a chunk's object, or of a span; None where absent."""
+        coordinates = [0] * self.stored.ndim
+        for axis, number in zip(self.axes, chunk, strict=True):
+            if axis is not None:
+                coordinates[axis] = number
+        key = self.stored.metadata.encode_chunk_key(tuple(coordinates))
+        path = self.image.pyramid.levels[self.level].path
+        return self.image.folder.read_now(f"{path}/{key}" if path else key, span)
+
+    def read_chunk(self, chunk: ChunkIndex) -> np.ndarray[Any, Any]:
+        """Return a chunk as zarr reads it, (z, y, x)."""
+        return read_region(self, self.region_of(chunk))
+
+    # --- what others ask for
+
+    def __getitem__(self, key: object) -> np.ndarray[Any, Any]:
+        """Return voxels; integers and slices, as dask asks for them.
+
+        Waits until all of them are there. Chunks that cannot be read are fill
+        value, and recorded.
+        """
+        region, rest = split_index(key, self.shape)
+        wants = reader().wants(self, region)
+        if len(wants) == 1:
+            piece = self._pieces(wants)[0]
+            return np.array(_part(self, wants[0], piece, region))[rest]
+        out = np.empty([s.stop - s.start for s in region], dtype=self.dtype)
+        for begin in range(0, len(wants), _AT_ONCE):
+            some = wants[begin : begin + _AT_ONCE]
+            for want, piece in zip(some, self._pieces(some), strict=True):
+                paste(out, region, want, piece)
+        return out[rest]
+
+    def _pieces(self, wants: list[Want]) -> list[Piece | None]:
+        """Return what holds each want; None for what cannot be read."""
+        shared, owner = reader(), object()
+        found = [shared.known(want) for want in wants]
+        tasks = [
+            shared.start(want, Urgency.NOW, owner) if piece is None else None
+            for want, piece in zip(wants, found, strict=True)
+        ]
+        try:
+            for place, task in enumerate(tasks):
+                if task is not None:
+                    task.wait()
+                    found[place] = self.settle(wants[place], task)
+        finally:
+            shared.pool.drop(owner)
+        return found
+
+    def settle(self, want: Want, task: Task) -> Piece | None:
+        """Return what a finished task brought; record where it failed."""
+        if task.error is not None:
+            self.image._read_failed(self.level, want.chunk, task.error)
+            return None
+        self.image._read_worked(self.level, want.chunk)
+        piece: Piece = task.result
+        return piece
+
+
+def _written(path: str) -> str:
+    try:
+        return str(os.stat(path).st_mtime_ns)
+    except OSError:  # reading it tells what is wrong
+        return ""
+
+
+def paste(
+    out: np.ndarray[Any, Any], region: Region, want: Want, piece: Piece | None
+) -> None:
+    """Write what a piece has of a region into an array of that region."""
+    array = want.array
+    part = _common(region, array.region_of(want.chunk))
+    z, y, x = (
+        slice(p.start - s.start, p.stop - s.start)
+        for p, s in zip(part, region, strict=True)
+    )
+    out[z, y, x] = _part(array, want, piece, part)
+
+
+def _part(
+    array: LevelArray, want: Want, piece: Piece | None, region: Region
+) -> np.ndarray[Any, Any]:
+    """Return the voxels of a region that lies in one chunk."""
+    shape = [s.stop - s.start for s in region]
+    if piece is None:
+        return np.full(shape, array.fill_value, dtype=array.dtype)
+    begin = [s.start for s in array.region_of(want.chunk)]
+    begin[0] += piece.first
+    z, y, x = (
+        slice(s.start - b, s.stop - b) for s, b in zip(region, begin, strict=True)
+    )
+    return piece.values[z, y, x]
+
 
 def read_region(array: LevelArray, region: Region) -> np.ndarray[Any, Any]:
-    """Read voxels of one chunk: the only place where pixels come from.
+    """Read voxels of one chunk with zarr, whatever its codec.
 
     Parameters
     ----------
@@ -185,7 +286,7 @@ def read_region(array: LevelArray, region: Region) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(values, dtype=array.dtype)
 
 
-def _split_index(
+def split_index(
     key: object, shape: tuple[int, int, int]
 ) -> tuple[Region, tuple[int | slice, ...]]:
     """Return the region that an index touches, and the index within it."""

@@ -21,6 +21,7 @@ from napari_seespot._addresses import (
     normalize,
     redact,
 )
+from napari_seespot._fast_ranges import forget_fast_buckets
 from napari_seespot._requests import (
     CONNECT_SECONDS,
     DEADLINE,
@@ -52,6 +53,7 @@ __all__ = [
     "read_bytes",
     "read_many",
     "redact",
+    "unsigned_bucket",
 ]
 
 # fsspec, s3fs and botocore ship no types: hence the ignored imports below.
@@ -155,6 +157,7 @@ def close_all() -> None:
         dropped = list(_shared.values())
         _shared.clear()
         _signed.clear()
+    forget_fast_buckets()
     for fs in dropped:
         session = getattr(fs, "_s3creator", None) or getattr(fs, "_session", None)
         if session is not None:
@@ -171,6 +174,18 @@ def filesystem(
     """
     address = normalize(uri)
     return _Root.of(address, storage).fs(), address.removeprefix("s3://")
+
+
+def unsigned_bucket(
+    uri: str, storage: StorageOptions | None
+) -> tuple[str, StorageOptions] | None:
+    """Return bucket and resolved options of what is read without credentials.
+
+    None for what is not in S3, and for a bucket that wants them.
+    """
+    root = _Root.of(uri, storage)
+    signed = root.options.anonymous is False or (root.name, root.options) in _signed
+    return None if root.kind != "s3" or signed else (root.name, root.options)
 
 
 def ask_many(

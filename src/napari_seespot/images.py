@@ -13,8 +13,6 @@ Its Labels layer refuses ``multiscale=True`` with one level: give it ``levels[0]
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +21,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_seespot._addresses import StorageError, StorageOptions, normalize, redact
+from napari_seespot._chunk_reader import reader
 from napari_seespot._contrast import full_range, is_sane, robust_limits
 from napari_seespot._level_array import LevelArray, read_region
 from napari_seespot._ome_zarr import next_keys, parse_pyramid
@@ -99,7 +98,8 @@ class ChannelImage:
         self._failures: dict[tuple[int, ChunkIndex], str] = {}
         self._lock = threading.Lock()
         self._contrast: tuple[float, float] | None = None
-        self._store = ReadStore(Folder(uri, storage, pyramid.levels[0].key))
+        self.folder = Folder(uri, storage, pyramid.levels[0].key)
+        self._store = ReadStore(self.folder)
         self._arrays = tuple(
             LevelArray(self, number) for number in range(len(pyramid.levels))
         )
@@ -197,6 +197,11 @@ class ChannelImage:
         """`translate` of each level."""
         return tuple(level.translate for level in self.pyramid.levels)
 
+    @property
+    def arrays(self) -> tuple[LevelArray, ...]:
+        """The levels as what dask reads from: waiting, but without a graph."""
+        return self._arrays
+
     # --- how to show it
 
     @property
@@ -252,12 +257,17 @@ class ChannelImage:
         with self._lock:
             return {(*where, why) for where, why in self._failures.items()}
 
+    def has_failed(self, level: int, chunk: ChunkIndex) -> bool:
+        """Whether this chunk is among the `failures`."""
+        return (level, chunk) in self._failures
+
     def retry(self) -> None:
         """Forget the failures, so that a new read of these chunks asks again.
 
-        Whoever keeps pixels (a viewer's cache) must drop them.
+        Chunks that the store did not have are asked for again too.
         """
         self._store.forget()
+        reader().forget(frozenset(array.token for array in self._arrays))
         with self._lock:
             self._failures.clear()
 
@@ -295,15 +305,10 @@ class ChannelImage:
             )
 
     def _lazy(self, array: LevelArray) -> da.Array:
-        level = self.pyramid.levels[array.level]
-        told = json.dumps(level.document, sort_keys=True, default=str)
-        storage = (self.storage or StorageOptions()).resolved()
-        identity = "\n".join([self.uri, str(storage.endpoint_url), level.path, told])
-        token = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24]
         lazy: da.Array = da.from_array(  # type: ignore[no-untyped-call]  # dask has few
             array,
             chunks=array.chunks,
-            name=f"seespot-{token}",
+            name=f"seespot-{array.token}",
             lock=False,
             asarray=True,
             fancy=False,

@@ -14,17 +14,24 @@ from napari_seespot.errors import CacheError
 __all__ = [
     "CACHE_ENV",
     "CACHE_GB_ENV",
+    "CHUNKS_MB_ENV",
     "DEFAULT_CACHE_GB",
+    "DEFAULT_CHUNKS_MB",
     "cache_folder",
     "cache_limit",
+    "chunks_limit",
     "configure",
 ]
 
 CACHE_ENV = "NAPARI_SEESPOT_CACHE"
 CACHE_GB_ENV = "NAPARI_SEESPOT_CACHE_GB"
+CHUNKS_MB_ENV = "NAPARI_SEESPOT_CHUNKS_MB"
 
 DEFAULT_CACHE_GB = 20.0
 """Some forty rounds of 8 million spots."""
+
+DEFAULT_CHUNKS_MB = 1024.0
+"""Five channels' planes of a large window, some hundred times."""
 
 _configured: dict[str, str | float] = {}
 
@@ -33,6 +40,7 @@ def configure(
     *,
     cache_folder: str | os.PathLike[str] | None = None,
     cache_gb: float | None = None,
+    chunks_mb: float | None = None,
 ) -> None:
     """Take over the user's settings; None leaves one to its default.
 
@@ -42,12 +50,16 @@ def configure(
         The folder in which imported tables are kept.
     cache_gb : float, optional
         How many gigabytes (10**9 bytes) they may take together.
+    chunks_mb : float, optional
+        How many megabytes (10**6 bytes) of memory decoded image chunks may take.
     """
     _configured.clear()
     if cache_folder is not None and str(cache_folder).strip():
         _configured["folder"] = str(cache_folder)
     if cache_gb is not None:
         _configured["gb"] = float(cache_gb)
+    if chunks_mb is not None:
+        _configured["mb"] = float(chunks_mb)
 
 
 def cache_folder() -> Path:
@@ -68,13 +80,32 @@ def cache_limit() -> int:
     CacheError
         When the environment holds something that is not a number.
     """
-    text = os.environ.get(CACHE_GB_ENV, "").strip()
+    gb = _configured.get("gb", DEFAULT_CACHE_GB)
+    return _bytes(CACHE_GB_ENV, gb, 10**9, "cache", "gigabytes")
+
+
+def chunks_limit() -> int:
+    """Return how many bytes of memory decoded image chunks may take together.
+
+    Raises
+    ------
+    CacheError
+        When the environment holds something that is not a number.
+    """
+    mb = _configured.get("mb", DEFAULT_CHUNKS_MB)
+    return _bytes(CHUNKS_MB_ENV, mb, 10**6, "memory for image chunks", "megabytes")
+
+
+def _bytes(
+    variable: str, configured: str | float, unit: int, what: str, units: str
+) -> int:
+    text = os.environ.get(variable, "").strip()
     try:
-        gb = float(text) if text else float(_configured.get("gb", DEFAULT_CACHE_GB))
-        return max(int(gb * 10**9), 0)
+        number = float(text) if text else float(configured)
+        return max(int(number * unit), 0)
     except (ValueError, OverflowError):
         raise CacheError(
-            f"the size of the cache is {text!r}",
-            where=f"environment variable {CACHE_GB_ENV}",
-            expected="a number of gigabytes",
+            f"the size of the {what} is {text!r}",
+            where=f"environment variable {variable}",
+            expected=f"a number of {units}",
         ) from None
