@@ -1,4 +1,4 @@
-"""*File > Open Sample > napari SeeSpot > HCR sample*."""
+"""*File > Open Sample > napari-seespot > HCR sample*."""
 
 from __future__ import annotations
 

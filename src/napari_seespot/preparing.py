@@ -76,6 +76,7 @@ def prepare(
     session = Session(dataset, state)
     images, problems = open_images(dataset, progress=task.part(0.0, 0.8).step)
     task.step(0.8, "Preparing the first picture")
+    _ = dataset.voxel_size  # may open an image; kept from here on
     _warm_up(session)
     task.step(1.0, f"{len(dataset.spots):,} spots")
     return Prepared(session, images, (*dataset.notes, *problems))

@@ -90,7 +90,7 @@ class UnmappedError(TableError):
             f"{', '.join(names)}",
             where=path,
             expected="the columns of a merged spot table",
-            hint="Say which is which in Plugins > napari SeeSpot > Open dataset, or "
+            hint="Say which is which in Plugins > napari-seespot > Open dataset, or "
             f"by column_map={guess_columns(names)!r}",
         )
 
@@ -130,7 +130,7 @@ def check_columns(uri: str) -> dict[str, str | None] | None:
         return None
     names = table_columns(path)
     chosen = recall_columns(names)
-    if chosen is None and missing(names) and len(names) >= _FEWEST:
+    if missing(names, chosen) and len(names) >= _FEWEST:
         raise UnmappedError(path, names)
     return chosen
 
@@ -219,7 +219,9 @@ class ColumnMappingDialog(QDialog):
         return chosen
 
     def accept(self) -> None:
-        """Remember the mapping and tell who asked."""
+        """Remember the mapping and tell who asked; refused while it is not whole."""
+        if self._problem():
+            return
         column_map = self.column_map
         remember_columns(self._names, column_map)
         super().accept()
@@ -291,6 +293,8 @@ def _make_box(channels: Sequence[str], chosen: str | None) -> QComboBox:
         box.addItem(chosen, chosen)
         place = box.count() - 1
     box.setCurrentIndex(place)
+    line: Any = box.lineEdit()  # never None in a box that is editable
+    line.setCursorPosition(0)
     return box
 
 

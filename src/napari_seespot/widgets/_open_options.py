@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from magicgui.widgets import CheckBox, ComboBox, Container, SpinBox
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QLabel, QSizePolicy
 
 from napari_seespot.sources._server_address import SAMPLING_TYPES
 
@@ -18,11 +20,11 @@ __all__ = [
     "KINDS",
     "MinDistChoice",
     "ServerOptions",
+    "TextLabel",
     "labelled",
     "row",
     "signed_in",
     "start_folder",
-    "text_label",
 ]
 
 KINDS = [
@@ -49,6 +51,8 @@ FILE_FILTER = (
     "Saved answers (*.json);;All files (*)"
 )
 
+_ERROR_COLOR = "#e06c6c"
+_SEPARATOR = re.compile(r"[_/\\.-](?=\S)")
 _SAMPLING = {"class_balanced": "equal shares of channels", "random": "random"}
 
 
@@ -77,8 +81,11 @@ class ServerOptions(Container[Any]):
             text="Read the server's tables anew",
             tooltip="Slow: the server forgets what it has in memory",
         )
-        # As wide as the dock: its greatest number would ask for more.
+        # No wider than the dock: their longest contents would ask for more.
         self.sample_size.native.setMinimumWidth(90)
+        narrow = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.sampling_type.native.setSizeAdjustPolicy(narrow)
+        self.sampling_type.native.setMinimumContentsLength(10)
         super().__init__(
             widgets=[
                 labelled(self.sample_size),
@@ -172,12 +179,32 @@ def row(*widgets: Any) -> Container[Any]:
     return container
 
 
-def text_label() -> QLabel:
-    """Return a label whose text wraps, and can be copied."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    # A long text must wrap, not widen the dock.
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-    return label
+class TextLabel(QLabel):
+    """A label whose text wraps, also within long names and paths."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        # A long text must wrap, not widen the dock.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.message = ""
+
+    def say(self, text: str, *, bold: str = "", error: bool = False) -> None:
+        """Show plain text, then text in bold.
+
+        What is shown has places to wrap inside it, so it is not for copying;
+        `message` and the tooltip hold the text as it is.
+        """
+        self.message = " ".join(part for part in (text, bold) if part)
+        shown = _breakable(text) + (f" <b>{_breakable(bold)}</b>" if bold else "")
+        color = f' color="{_ERROR_COLOR}"' if error else ""
+        self.setText(f"<font{color}>{shown}</font>" if self.message else "")
+        self.setToolTip(escape(self.message))
+        self.setVisible(bool(self.message))
+
+
+def _breakable(text: str) -> str:
+    """Return HTML that may wrap after each separator in a name."""
+    return _SEPARATOR.sub("\\g<0>\u200b", escape(text, quote=False))

@@ -20,7 +20,7 @@ _PLUGIN = "napari-seespot"
 
 @dataclass(frozen=True)
 class PluginSettings:
-    """What the user set in *File > Preferences > napari SeeSpot*.
+    """What the user set in *File > Preferences > napari-seespot*.
 
     Attributes
     ----------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from magicgui.widgets import (
@@ -13,7 +12,8 @@ from magicgui.widgets import (
     ProgressBar,
     PushButton,
 )
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_seespot.errors import CancelledError
 from napari_seespot.recent import recent_datasets
@@ -26,10 +26,10 @@ from napari_seespot.widgets._open_options import (
     KINDS,
     MinDistChoice,
     ServerOptions,
+    TextLabel,
     row,
     signed_in,
     start_folder,
-    text_label,
 )
 from napari_seespot.widgets._opening import Request, opening_of, report
 from napari_seespot.widgets._plugin_settings import plugin_settings
@@ -87,7 +87,7 @@ class OpenDatasetWidget(SessionDock):
     # ---- building
 
     def _make_source(self) -> None:
-        self.current = text_label()
+        self.current = TextLabel()
         # A function: magicgui asks anew whenever the box changes its place.
         self.kind = ComboBox(
             choices=lambda _widget: KINDS, tooltip="Where the dataset comes from"
@@ -99,7 +99,7 @@ class OpenDatasetWidget(SessionDock):
         )
         self._address_row = row(self.address, self.browse)
         self.datasets = DatasetList()
-        self.hint = text_label()
+        self.hint = TextLabel()
 
     def _make_actions(self) -> None:
         self.server_options = ServerOptions()
@@ -113,12 +113,12 @@ class OpenDatasetWidget(SessionDock):
             tooltip="Delete the copy of its tables that makes it open at once",
         )
         self.progress = ProgressBar(min=0, max=100, value=0)
-        self.task = text_label()
+        self.task = TextLabel()
         self.cancel_button = PushButton(
             text="Cancel", tooltip="What is shown stays as it is"
         )
         self._progress_row = row(self.progress, self.cancel_button)
-        self.message = text_label()
+        self.message = TextLabel()
 
     def _compose(self) -> None:
         self._body: Container[Any] = Container(
@@ -164,13 +164,12 @@ class OpenDatasetWidget(SessionDock):
 
     def _attach(self, session: Session) -> None:
         dataset = session.dataset
-        name, count = f"<b>{escape(dataset.name)}</b>", f"{len(dataset.spots):,} spots"
-        self.current.setText(f"Open in this viewer: {name}, {count}")
-        self.current.setVisible(True)
+        text = f"Open in this viewer, {len(dataset.spots):,} spots:"
+        self.current.say(text, bold=dataset.name)
         self._show_recent()
 
     def _detach(self) -> None:
-        self.current.setVisible(False)
+        self.current.say("")
 
     # ---- choosing
 
@@ -236,9 +235,8 @@ class OpenDatasetWidget(SessionDock):
         text = HINTS[kind]
         if listed and not self.datasets.items.count():
             text = "There are no datasets."
-        self.hint.setText(text)
         told = kind in (*_LISTED, "recent") and self.datasets.items.count() > 0
-        self.hint.setVisible(not told)
+        self.hint.say("" if told else text)
 
     def _on_browse(self) -> None:
         start = start_folder(str(self.address.value))
@@ -298,7 +296,7 @@ class OpenDatasetWidget(SessionDock):
         settings = plugin_settings()
         settings.apply()
         options = settings.options_for(address)
-        self.task.setText(f"Asking {escape(address.rpartition('@')[2])}")
+        self.task.say(f"Asking {address.rpartition('@')[2]}")
 
         def ask(job: Job) -> list[Entry]:
             return list_entries(address, options, job)
@@ -329,12 +327,12 @@ class OpenDatasetWidget(SessionDock):
     def _on_started(self, request: Request) -> None:
         self._say("")
         self.progress.value = 0
-        self.task.setText(escape(request.title))
+        self.task.say(request.title)
         self._show_busy()
 
     def _on_progress(self, share: float, text: str) -> None:
         self.progress.value = round(100 * share)
-        self.task.setText(escape(text))
+        self.task.say(text)
 
     def _on_ended(self, result: object) -> None:
         self._show_busy()
@@ -344,19 +342,37 @@ class OpenDatasetWidget(SessionDock):
             self._say("The columns of this table have other names: say which is which.")
         elif isinstance(result, Exception):
             self._say(str(result), error=True)
-        else:
-            self._say_opened(getattr(result, "dataset", None))
+        elif self._session is not None:
+            self._say_opened(self._session.dataset)
+            self._make_room()
 
-    def _say_opened(self, dataset: Dataset | None) -> None:
-        if dataset is not None:
-            notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in dataset.notes)
-            self._say(f"Opened {dataset.name}. {notes}".strip())
+    def _say_opened(self, dataset: Dataset) -> None:
+        notes = (f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in dataset.notes)
+        self._say(" ".join(f"{text}." for text in (f"Opened {dataset.name}", *notes)))
+
+    def _make_room(self) -> None:
+        """Go behind the *Spots* dock: three docks do not fit above each other."""
+        window = getattr(self._viewer, "window", None)
+        if window is None:
+            return
+        names = [name for name in window.dock_widgets if name.startswith("Spots (")]
+        docks = [_dock_of(window.dock_widgets[name]) for name in names[:1]]
+        own, main = _dock_of(self.native), window.main_menu.window()
+        for dock in docks:
+            if own is None or dock is None or own.isFloating() or dock.isFloating():
+                continue
+            if main.dockWidgetArea(own) != main.dockWidgetArea(dock):
+                continue
+            if dock not in main.tabifiedDockWidgets(own):
+                main.tabifyDockWidget(own, dock)
+                QTimer.singleShot(0, dock.raise_)  # once the tabs are there
 
     def _show_busy(self, _busy: bool = False) -> None:
         opening = self._opening.busy
         listing = self._lister.busy and not opening
         self._progress_row.visible = opening or listing
-        self.task.setVisible(opening or listing)
+        if not (opening or listing):
+            self.task.say("")
         self.progress.max = 0 if listing else 100  # 0: it only moves
         self._show_enabled()
 
@@ -365,9 +381,7 @@ class OpenDatasetWidget(SessionDock):
         report(error)
 
     def _say(self, text: str, error: bool = False) -> None:
-        color = ' color="#e06c6c"' if error else ""
-        self.message.setText(f"<font{color}>{escape(text)}</font>" if text else "")
-        self.message.setVisible(bool(text))
+        self.message.say(text, error=error)
 
     # ---- the rest
 
@@ -410,3 +424,11 @@ def _let_go(dock: OpenDatasetWidget, *_: Any) -> None:
         signal.disconnect(slot, missing_ok=True)
     dock._lister.close()
     dock._asker.close()
+
+
+def _dock_of(widget: Any) -> QDockWidget | None:
+    """Return the dock that a widget, or a magicgui one, is in."""
+    parent = getattr(widget, "native", widget)
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
