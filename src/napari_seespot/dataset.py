@@ -148,9 +148,18 @@ class Dataset:
         """The gene of each channel of which it is known."""
         return dict(self.spots.genes)
 
-    @cached_property
+    @property
     def voxel_size(self) -> tuple[float, float, float]:
         """(z, y, x) of a voxel of level 0, in um, from the first readable image."""
+        return self._voxel_size or DEFAULT_VOXEL_UM
+
+    @property
+    def voxel_size_known(self) -> bool:
+        """Whether an image tells the voxel size; otherwise it is assumed."""
+        return self._voxel_size is not None
+
+    @cached_property
+    def _voxel_size(self) -> tuple[float, float, float] | None:
         for images in (self.images, self.masks):
             for name in images:
                 try:
@@ -158,12 +167,7 @@ class Dataset:
                 except SeeSpotError:  # that channel is reported where it is shown
                     continue
                 return (z, y, x)
-        return DEFAULT_VOXEL_UM
-
-    @property
-    def voxel_size_known(self) -> bool:
-        """Whether an image tells the voxel size; otherwise it is assumed."""
-        return len(self.images) + len(self.masks) > 0
+        return None
 
     def label(self, channel: str) -> str:
         """Return a channel with its gene: ``"488 · Crh"``."""
