@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-# qtpy's Signal is each binding's own, under conditions that mypy cannot follow;
-# pyqtgraph has no annotations: all of it is Any.
+# Each binding's own, under conditions that mypy cannot follow.
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 
-import pyqtgraph as pg  # type: ignore[import-untyped]  # isort: skip
+import pyqtgraph as pg  # isort: skip
 
 __all__ = ["Signal", "pg"]

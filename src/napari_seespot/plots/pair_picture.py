@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot.densities import Density, density
-from napari_seespot.plots.pair_rows import rows_inside
+from napari_seespot.plots.pair_rows import level_stop, rows_inside
 from napari_seespot.plots.shading import selection_shade, shade_classes, shade_counts
+from napari_seespot.priority import LEVEL_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ MAX_BINS, MIN_BINS = 512, 32
 MAX_POINTS = 5_000  # pyqtgraph draws these in 20 ms, ten times as many in 190
 PERCENTILES = (0.1, 99.9)
 PADDING = 0.03  # of the span, so that the outermost spots do not touch the frame
-EXACT_ROWS = 1_000_000  # more are thinned evenly before percentiles are taken
+ENOUGH_ROWS = 250_000  # percentiles of more are taken from the first levels of detail
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +216,7 @@ class PairPainter:
             points=points,
             tint=tint,
             n_inside=counted.total,
-            n_passing=view.mask.count,
+            n_passing=len(view.spots) if view.where is None else _count(view.where),
             n_total=len(view.spots),
             n_selected=_count(view.selected),
             n_selected_passing=_count(chosen),
@@ -356,13 +357,13 @@ def _automatic_axis(view: View, channel: str) -> tuple[float, float]:
 
     Where none passes, for all rows: the axes then stay where they can be read.
     """
-    column = view.spots.intensity(channel)
-    values = _finite(column, view.where, view.mask.count)
+    exact = view.limits_mode == "minmax"
+    values = _finite(view, channel, view.where, exact)
     if values.size == 0:
-        values = _finite(column, None, len(view.spots))
+        values = _finite(view, channel, None, exact)
     if values.size == 0:
         return (0.0, 1.0)
-    if view.limits_mode == "minmax":
+    if exact:
         low, high = float(values.min()), float(values.max())
     else:
         low, high = (float(end) for end in np.percentile(values, PERCENTILES))
@@ -371,10 +372,18 @@ def _automatic_axis(view: View, channel: str) -> tuple[float, float]:
     return (low - padding, high + padding)
 
 
-def _finite(values: np.ndarray, where: np.ndarray | None, count: int) -> np.ndarray:
-    """Return finite values of the rows that pass."""
-    step = max(1, count // EXACT_ROWS)
-    values = values[::step]
-    if where is not None:
-        values = values[where[::step]]
-    return np.asarray(values[np.isfinite(values)])
+def _finite(
+    view: View, channel: str, where: np.ndarray | None, exact: bool
+) -> np.ndarray:
+    """Return finite values of rows that pass: all of them, or enough of them."""
+    spots = view.spots
+    column = spots.intensity(channel)
+    stops = [level_stop(spots, level) for level in range(len(LEVEL_LIMITS))]
+    for stop in stops[-1:] if exact else stops:
+        values = column[:stop]
+        if where is not None:
+            values = values[where[:stop]]
+        values = values[np.isfinite(values)]
+        if values.size >= ENOUGH_ROWS:
+            break
+    return np.asarray(values)

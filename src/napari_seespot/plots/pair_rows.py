@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_seespot.index import SpotIndex
     from napari_seespot.spots import Spots
 
-__all__ = ["nearest_row", "rows_inside"]
+__all__ = ["level_stop", "nearest_row", "rows_inside"]
 
 Limits = tuple[float, float, float, float]
 Columns = tuple[np.ndarray, np.ndarray]
@@ -56,11 +56,10 @@ def rows_inside(
         In row order.
     """
     n = len(columns[0])
-    ids = spots.column("spot_id")
     parts: list[np.ndarray] = []
     start = 0
     for level in range(len(LEVEL_LIMITS)):
-        stop = n if total <= most else _level_stop(ids, level)
+        stop = n if total <= most else level_stop(spots, level)
         parts += _rows_between(start, stop, columns, limits, where, cancelled)
         start = stop
         if sum(map(len, parts)) >= most or stop == n:
@@ -142,8 +141,12 @@ def _rows_between(
     return [rows for part in found for rows in part]
 
 
-def _level_stop(ids: np.ndarray, level: int) -> int:
-    """Return where a level of the row order ends."""
+def level_stop(spots: Spots, level: int) -> int:
+    """Return how many rows the first levels have, up to and with `level`.
+
+    They are a fair choice: levels are told by a hash of the spots' ids.
+    """
+    ids = spots.column("spot_id")
     return bisect_right(
         range(len(ids)),
         level,

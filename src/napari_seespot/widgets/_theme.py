@@ -14,8 +14,7 @@ def plot_theme(viewer: Any) -> PlotTheme:
     name = getattr(viewer, "theme", None)
     if not isinstance(name, str):
         return DARK
-    # napari has no annotations.
-    from napari.utils.theme import get_theme  # type: ignore[import-untyped]
+    from napari.utils.theme import get_theme
 
     theme = get_theme(name)
     return PlotTheme(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from magicgui.widgets import Label
+from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QLabel, QSizePolicy
@@ -27,14 +27,13 @@ from napari_seespot.widgets._pair_text import (
     legend_html,
     selected_text,
 )
-from napari_seespot.widgets._scrolling import make_scrollable
 from napari_seespot.widgets._spot_seeker import SpotSeeker
 from napari_seespot.widgets._theme import plot_theme
 from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Job, Worker
 
 if TYPE_CHECKING:
-    import napari.viewer  # type: ignore[import-untyped]  # it has no annotations
+    import napari.viewer
     import numpy as np
 
     from napari_seespot.plots.pair_picture import Limits
@@ -51,6 +50,8 @@ _PAINTED = frozenset(
 
 _DRAGGED = frozenset({"mask", "selected", "limits"})
 """Fields that follow a mouse: the picture being painted is shown on the way."""
+
+_LEAST_HEIGHT = 340  # pixels: beside other docks the plot must still be seen
 
 
 class ChannelPairsWidget(SessionDock):
@@ -74,7 +75,9 @@ class ChannelPairsWidget(SessionDock):
         self._stale = False
         self.controls = PairControls()
         self._message = Label(value="")
-        self.extend([self.controls, self._message])
+        self._content = Container[Any](
+            labels=False, widgets=[self.controls, self._message]
+        )
         self.plot = PairPlot()
         self._legend, self._counts, self._selected, self._pointed = (
             _text_label() for _ in range(4)
@@ -93,13 +96,14 @@ class ChannelPairsWidget(SessionDock):
 
     def _lay_out(self) -> None:
         self._pointed.setMinimumHeight(2 * self._pointed.fontMetrics().height())
-        layout = self.native.layout()
+        layout = self._content.native.layout()
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
         layout.addWidget(self.plot, 1)
         for label in (self._legend, self._counts, self._selected, self._pointed):
             layout.addWidget(label)
-        self._scroll = make_scrollable(self)
+        self.add_scrolled(self._content)
+        self.native.setMinimumHeight(_LEAST_HEIGHT)
 
     def _connect(self) -> None:
         controls, plot, box = self.controls, self.plot, self.plot.view_box
@@ -136,14 +140,9 @@ class ChannelPairsWidget(SessionDock):
     def _attach(self, session: Session) -> None:
         self._painter = PairPainter(session.index)
         self._zoom = self._marked = None
-        session.moved.connect(self._mark_row)
+        self.listen(session.moved, self._mark_row)
+        self.listen(session.picked, self._mark_row)
         self._refresh(session.view, _PAINTED)
-
-    def release(self) -> None:
-        """Let go of the session; the dock stays and shows that there is none."""
-        if self._session is not None:
-            self._session.moved.disconnect(self._mark_row, missing_ok=True)
-        super().release()
 
     def _detach(self) -> None:
         self._worker.cancel()
@@ -258,10 +257,7 @@ class ChannelPairsWidget(SessionDock):
         """Tell of an error in the dock and, where there is one, in napari."""
         self._say(str(error))
         if hasattr(self._viewer, "window"):
-            # napari has no annotations.
-            from napari.utils.notifications import (  # type: ignore[import-untyped]
-                show_error,
-            )
+            from napari.utils.notifications import show_error
 
             show_error(str(error))
 
