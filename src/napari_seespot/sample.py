@@ -32,6 +32,12 @@ SAMPLE_NAME = "hcr-sample-v1"
 
 _CHANNELS = ("488", "514", "561", "594", "638")
 _SAMPLE_SPOTS = 20_000
+SAMPLES = {
+    "sample": (SAMPLE_NAME, _SAMPLE_SPOTS, True),
+    "sample-million": ("hcr-sample-million-v1", 1_000_000, False),
+}
+"""The built-in samples, as `open_dataset` calls them: folder, spots, images."""
+
 _MOST_WITH_IMAGES = 500_000
 _MARKER = ".sample-complete.json"
 _ABANDONED_AFTER_S = 24 * 3600
@@ -104,8 +110,9 @@ def sample_folder(
     cache_folder: str | os.PathLike[str],
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    which: str = "sample",
 ) -> Path:
-    """Return the built-in sample's dataset folder, made at the first call.
+    """Return a built-in sample's dataset folder, made at the first call.
 
     Several processes may call it at once. A sample that lacks a file, for
     example because a tidy-up took it, is made again.
@@ -116,11 +123,13 @@ def sample_folder(
         Where the plugin keeps its files.
     progress, cancelled : callable, optional
         As in `make_sample`; not called when the sample is there.
+    which : str
+        One of `SAMPLES`.
 
     Returns
     -------
     Path
-        ``cache_folder/samples/hcr-sample-v1``, absolute.
+        ``cache_folder/samples/hcr-sample-v1``, for one; absolute.
 
     Raises
     ------
@@ -130,11 +139,12 @@ def sample_folder(
         If `cancelled` returned true.
     """
     cache = Path(cache_folder).expanduser().absolute()
-    target = cache / "samples" / SAMPLE_NAME
+    name, n_spots, images = SAMPLES[which]
+    target = cache / "samples" / name
     if _is_complete(target):
         return target
     _remove_abandoned(target.parent)
-    request = _check_request(_SAMPLE_SPOTS, 0, True, _CHANNELS)
+    request = _check_request(n_spots, 0, images, _CHANNELS)
     with _partial_folder(target) as partial:
         write_dataset(partial, target.name, request, _Steps(progress, cancelled))
         _write_marker(partial)

@@ -102,7 +102,7 @@ class Viewing:
         """Open the docks that belong to every session, where they are closed."""
         window = self.viewer.window
         for name in _DOCKS:
-            if f"{name} ({PLUGIN_TITLE})" not in window.dock_widgets:
+            if f"{name} ({PLUGIN})" not in window.dock_widgets:
                 window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
 
     def _start_view(self) -> None:
@@ -159,7 +159,7 @@ class Viewing:
         self.viewer.layers.extend(others)
 
 
-PLUGIN_TITLE = "napari SeeSpot"
+
 
 
 def tell(messages: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,12 +17,13 @@ from urllib.request import url2pathname
 from napari_seespot.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from napari_seespot._addresses import StorageOptions
     from napari_seespot.dataset import Dataset, DatasetInfo
-    from napari_seespot.sources._task import Cancelled, Progress
+    from napari_seespot.sources._task import Cancelled, Progress, Task
 
-__all__ = ["ACCEPTED", "list_datasets", "open_dataset"]
+__all__ = ["ACCEPTED", "iter_datasets", "list_datasets", "open_dataset"]
 
 ACCEPTED = (
     "a dataset folder, s3://bucket/name, http://host:port of a SeeSpot server, "
@@ -50,7 +52,8 @@ def open_dataset(
     uri : str or path
         A dataset folder (``~`` and ``file://`` too), ``s3://bucket/name``, the
         address of a SeeSpot server, a ``.parquet``, ``.csv`` or ``.feather``
-        table, a saved answer ``.json``, or ``"sample"``. The name of a folder
+        table, a saved answer ``.json``, ``"sample"`` or ``"sample-million"`` (1,000,000
+        spots, no images). The name of a folder
         or bucket prefix followed by ``_X_0001_Y_0000_Z_0000`` is a tile of it.
     min_dist : str or number, optional
         The de-duplication radius, in voxels, of the unmixed table to read; the
@@ -67,7 +70,9 @@ def open_dataset(
     cancelled : callable, optional
         Asked between steps; true ends the work with `CancelledError`.
     **options
-        For servers and buckets: passed on to the source.
+        For buckets `endpoint_url`, `region` and `anonymous`, which are otherwise
+        taken from the environment, or `storage`, all of them together
+        (`StorageOptions`). For servers what `open_server` takes.
 
     Raises
     ------
@@ -80,13 +85,15 @@ def open_dataset(
 
     task = Task(progress, cancelled)
     text = _text(uri)
-    if text == "sample":
-        return _open_sample(cache, task, progress, cancelled)
+    if text in ("sample", "sample-million"):
+        return _open_sample(text, cache, task, progress, cancelled)
     scheme = _scheme(text)
     if scheme in ("http", "https"):
         from napari_seespot.sources.server import open_server
 
         return open_server(text, progress=progress, cancelled=cancelled, **options)
+    if scheme == "s3":
+        return _open_bucket(text, min_dist, tile, cache, task, options)
     path = _local_path(text)
     suffix = path.suffix.lower()
     if path.is_file() and suffix == ".json":
@@ -117,7 +124,7 @@ def list_datasets(uri: str | os.PathLike[str], **options: Any) -> list[DatasetIn
         A folder with dataset folders in it, or one of these; a bucket or a
         prefix in it; the address of a SeeSpot server.
     **options
-        For servers and buckets: passed on to the source.
+        As `open_dataset` takes them for servers and buckets.
 
     Returns
     -------
@@ -129,17 +136,69 @@ def list_datasets(uri: str | os.PathLike[str], **options: Any) -> list[DatasetIn
     NotFoundError
         When there is nothing of this name.
     """
+    return list(iter_datasets(uri, **options))
+
+
+def iter_datasets(uri: str | os.PathLike[str], **options: Any) -> Iterator[DatasetInfo]:
+    """Yield what `list_datasets` returns, as it is found.
+
+    A bucket may hold many thousands: its first datasets come at once, the next
+    page is asked for when they have been taken.
+    """
     text = _text(uri)
-    if _scheme(text) in ("http", "https"):
+    scheme = _scheme(text)
+    if scheme in ("http", "https"):
         from napari_seespot.sources.server import list_server
 
-        return list_server(text, **options)
+        yield from list_server(text, **options)
+        return
+    if scheme == "s3":
+        from napari_seespot.sources._bucket import iter_bucket
+
+        yield from iter_bucket(text, _storage(options))
+        return
     from napari_seespot.sources._listing import list_folder
 
     path = _local_path(text)
+    _no_options(options, path)
     if not path.is_dir():
         raise _nothing(text, path)
-    return list_folder(path)
+    yield from list_folder(path)
+
+
+def _open_bucket(
+    uri: str,
+    min_dist: str | float | None,
+    tile: str | None,
+    cache: bool,
+    task: Task,
+    options: dict[str, Any],
+) -> Dataset:
+    from napari_seespot.sources._bucket import locate
+    from napari_seespot.sources.folder import open_folder
+
+    storage = _storage(options)
+    task.step(0.0, f"looking into {uri}")
+    location, own_tile = locate(uri, storage)
+    location.look()
+    return open_folder(
+        location,
+        min_dist=min_dist,
+        tile=tile or own_tile,
+        cache=cache,
+        task=task,
+        storage=storage,
+    )
+
+
+def _storage(options: dict[str, Any]) -> StorageOptions | None:
+    """Return how a bucket is reached; TypeError for an option that it has not."""
+    from napari_seespot._addresses import StorageOptions
+
+    storage: StorageOptions | None = options.pop("storage", None)
+    if options:
+        return replace(storage or StorageOptions(), **options)
+    return storage
 
 
 def _no_options(options: Mapping[str, Any], path: Path) -> None:
@@ -205,12 +264,16 @@ def _nothing(text: str, path: Path) -> NotFoundError:
 
 
 def _open_sample(
-    cache: bool, task: Any, progress: Progress | None, cancelled: Cancelled | None
+    which: str,
+    cache: bool,
+    task: Task,
+    progress: Progress | None,
+    cancelled: Cancelled | None,
 ) -> Dataset:
     from napari_seespot import settings
     from napari_seespot.sample import sample_folder
     from napari_seespot.sources._location import LocalFolder
     from napari_seespot.sources.folder import open_folder
 
-    folder = sample_folder(settings.cache_folder(), progress, cancelled)
+    folder = sample_folder(settings.cache_folder(), progress, cancelled, which)
     return open_folder(LocalFolder(folder), cache=cache, task=task)

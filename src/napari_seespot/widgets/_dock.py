@@ -44,7 +44,7 @@ class SessionDock(Container[Any]):
 
     needs_session: ClassVar[str] = (
         "No dataset is open in this viewer.\n"
-        "Plugins > napari SeeSpot > Open dataset, or drop a dataset folder here."
+        "Plugins > napari-seespot > Open dataset, or drop a dataset folder here."
     )
 
     def __init__(self, viewer: Any, **options: Any) -> None:

@@ -1,0 +1,280 @@
+"""What speaks for and against one spot's verdict: pixels, intensities, neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.index import Box
+from napari_seespot.unmixing import dye_distances
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_seespot.dataset import Dataset
+    from napari_seespot.index import SpotIndex
+
+__all__ = ["Crop", "Duplicate", "crops", "duplicate_of", "dye_fits", "spots_near"]
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """The pixels around a spot in one channel, at full resolution.
+
+    Attributes
+    ----------
+    channel : str
+    volume : ndarray, shape (2 dz + 1, 2 dy + 1, 2 dx + 1)
+        The spot's voxel is in the middle; 0 outside the image.
+    origin : tuple of int
+        (z, y, x) of the first voxel; negative where the crop begins outside.
+    depth : int
+        Planes before and behind that the projection takes in.
+    """
+
+    channel: str
+    volume: np.ndarray
+    origin: tuple[int, int, int]
+    depth: int
+
+    @property
+    def plane(self) -> np.ndarray:
+        """The xy plane of the spot, shape (2 dy + 1, 2 dx + 1)."""
+        return np.asarray(self.volume[self.volume.shape[0] // 2])
+
+    @property
+    def projection(self) -> np.ndarray:
+        """The maximum over the planes near the spot's, in the shape of `plane`."""
+        middle = self.volume.shape[0] // 2
+        near = self.volume[max(middle - self.depth, 0) : middle + self.depth + 1]
+        return np.asarray(near.max(axis=0))
+
+    @property
+    def side(self) -> np.ndarray:
+        """The xz plane through the spot, shape (2 dz + 1, 2 dx + 1)."""
+        return np.asarray(self.volume[:, self.volume.shape[1] // 2])
+
+
+def crops(
+    dataset: Dataset,
+    row: int,
+    *,
+    radius: int = 12,
+    radius_z: int = 6,
+    depth: int = 3,
+    channels: Sequence[str] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[dict[str, Crop], dict[str, str]]:
+    """Read the pixels around a spot in all spot channels, in parallel.
+
+    Only the box itself is read, from level 0. Slow: meant for a worker.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    row : int
+    radius, radius_z : int
+        Voxels to either side in y and x, and in z.
+    depth : int
+        Planes to either side that `Crop.projection` takes in.
+    channels : sequence of str, optional
+        The spot channels that have an image, by default.
+    cancelled : callable, optional
+        Asked before reading; the result is empty then.
+
+    Returns
+    -------
+    crops : dict of str to Crop
+    problems : dict of str to str
+        A message for each channel that cannot be read.
+
+    Raises
+    ------
+    NotFoundError
+        When the spot's position is not known.
+    """
+    import dask.array as da
+
+    center = _voxel(dataset, row)
+    reach = (radius_z, radius, radius)
+    if channels is None:
+        channels = [name for name in dataset.channels if name in dataset.images]
+    lazy, origin, problems = {}, _minus(center, reach), {}
+    for channel in channels:
+        try:
+            level = dataset.images[channel].levels[0]
+        except SeeSpotError as error:
+            problems[channel] = str(error)
+            continue
+        lazy[channel] = level[_inside(origin, reach, level.shape)]
+    if cancelled is not None and cancelled():
+        return {}, problems
+    found = {}
+    # One call, so that all channels are read side by side.
+    parts: Any = da.compute(*lazy.values())  # type: ignore[no-untyped-call]  # dask's
+    for channel, part in zip(lazy, parts, strict=True):
+        shape = dataset.images[channel].shape
+        volume = _padded(part, origin, reach, shape)
+        found[channel] = Crop(channel, volume, origin, depth)
+    return found, problems
+
+
+def _voxel(dataset: Dataset, row: int) -> tuple[int, int, int]:
+    position = [float(dataset.spots.column(axis)[row]) for axis in "zyx"]
+    if not np.isfinite(position).all():
+        raise NotFoundError(
+            f"spot {dataset.spots.column('spot_id')[row]} has no position",
+            where=dataset.name,
+        )
+    z, y, x = (round(value) for value in position)
+    return (z, y, x)
+
+
+def _minus(
+    center: tuple[int, int, int], reach: tuple[int, int, int]
+) -> tuple[int, int, int]:
+    z, y, x = (middle - half for middle, half in zip(center, reach, strict=True))
+    return (z, y, x)
+
+
+def _inside(
+    origin: Sequence[int], reach: Sequence[int], shape: Sequence[int]
+) -> tuple[slice, ...]:
+    """Return the part of a box that lies in an image; empty where none does."""
+    ends = zip(origin, reach, shape, strict=True)
+    return tuple(
+        slice(min(max(low, 0), size), min(max(low + 2 * half + 1, 0), size))
+        for low, half, size in ends
+    )
+
+
+def _padded(
+    part: np.ndarray, origin: Sequence[int], reach: Sequence[int], shape: Sequence[int]
+) -> np.ndarray:
+    volume = np.zeros([2 * half + 1 for half in reach], part.dtype)
+    taken = _inside(origin, reach, shape)
+    place = tuple(
+        slice(inner.start - low, inner.stop - low)
+        for inner, low in zip(taken, origin, strict=True)
+    )
+    if part.size:
+        volume[place] = part
+    return volume
+
+
+def dye_fits(dataset: Dataset, row: int) -> pd.DataFrame:
+    """Compare a spot's intensities with what each dye would give.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ratios.
+    row : int
+
+    Returns
+    -------
+    DataFrame
+        One row a dye, sorted by `distance`: `distance` of the intensities from the
+        dye's line (see `dye_distances`), `scale` (the dye's amount: the
+        projection on its line, in intensity of its brightest channel), and a
+        column ``expected_<channel>`` for each channel: the point of the line
+        that is nearest to the spot.
+
+    Raises
+    ------
+    StateError
+        When the dataset has no ratios.
+    """
+    ratios = dataset.ratios
+    if ratios is None:
+        raise StateError(
+            "there are no ratios to compare with",
+            where=dataset.name,
+            hint="The dataset folder holds no *_ratios.txt",
+        )
+    vector = np.array(
+        [dataset.spots.intensity(channel)[row] for channel in ratios.columns], float
+    )
+    matrix = ratios.to_numpy(np.float64)
+    norms = np.square(matrix).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        amount = matrix @ vector / norms
+    expected = amount[:, None] * matrix
+    table = pd.DataFrame(
+        expected, index=ratios.index, columns=[f"expected_{c}" for c in ratios.columns]
+    )
+    table.insert(0, "distance", dye_distances(vector[None], ratios)[0])
+    table.insert(1, "scale", amount * matrix.max(axis=1))
+    return table.sort_values("distance", kind="stable")
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """The kept spot that a removed one repeats.
+
+    Attributes
+    ----------
+    row : int
+    distance : float
+        In voxels.
+    """
+
+    row: int
+    distance: float
+
+
+def duplicate_of(
+    dataset: Dataset, index: SpotIndex, row: int, min_dist: float | None = None
+) -> Duplicate | None:
+    """Return the nearest kept spot of the same cell within the radius, or None.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    index : SpotIndex
+    row : int
+    min_dist : float, optional
+        The de-duplication radius in voxels; the dataset's own by default, 3 where
+        it is not known.
+    """
+    spots = dataset.spots
+    radius = min_dist
+    if radius is None:
+        radius = float(dataset.min_dist) if dataset.min_dist else 3.0
+    center = np.array([spots.column(axis)[row] for axis in "zyx"], float)
+    if not np.isfinite(center).all():
+        return None
+    near = spots_near(index, center, radius)
+    near = near[(spots.codes("status")[near] != 2) & (near != row)]
+    if "cell_id" in spots.columns:
+        cells = spots.column("cell_id")
+        near = near[cells[near] == cells[row]]
+    points = np.stack([spots.column(axis)[near] for axis in "zyx"], axis=1)
+    distance = np.linalg.norm(points - center, axis=1)
+    inside = distance <= radius
+    if not inside.any():
+        return None
+    best = int(np.flatnonzero(inside)[np.argmin(distance[inside])])
+    return Duplicate(int(near[best]), float(distance[best]))
+
+
+def spots_near(index: SpotIndex, center: np.ndarray, radius: object) -> np.ndarray:
+    """Return the rows in a box around a place.
+
+    Parameters
+    ----------
+    index : SpotIndex
+    center : array-like, shape (3,)
+        (z, y, x) in voxels.
+    radius : float or array-like of shape (3,)
+        Voxels to either side.
+    """
+    half = np.broadcast_to(np.asarray(radius, float), 3)
+    low, high = np.asarray(center) - half, np.asarray(center) + half
+    z0, y0, x0 = (float(value) for value in low)
+    z1, y1, x1 = (float(value) for value in high)
+    return index.rows_in(Box((z0, y0, x0), (z1, y1, x1)))

@@ -1,0 +1,139 @@
+"""Crops, dye fits and duplicates against the files and the table themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import zarr
+
+import napari_seespot as nss
+from napari_seespot.errors import NotFoundError, StateError
+from napari_seespot.evidence import crops, duplicate_of, dye_fits, spots_near
+from napari_seespot.index import SpotIndex
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return nss.make_sample(tmp_path_factory.mktemp("evidence") / "a", n_spots=2500)
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> nss.Dataset:
+    return nss.open_dataset(folder)
+
+
+@pytest.fixture(scope="module")
+def index(dataset: nss.Dataset) -> SpotIndex:
+    return SpotIndex(dataset.spots)
+
+
+def pixels(folder: Path, channel: str) -> np.ndarray:
+    path = folder / "image_tile_fusing/fused" / f"channel_{channel}.zarr"
+    return np.asarray(zarr.open_array(path / "0", mode="r")[0, 0])
+
+
+def test_crops_are_the_pixels_around_the_spot(
+    folder: Path, dataset: nss.Dataset
+) -> None:
+    frame = dataset.spots.to_pandas()
+    # One in the middle, and those nearest to the image's faces.
+    rows = [1000, *(int(frame[a].argmin()) for a in "zyx")]
+    rows += [int(frame[a].argmax()) for a in "zyx"]
+    whole = {channel: np.pad(pixels(folder, channel), 30) for channel in ("488", "638")}
+    for row in rows:
+        found, problems = crops(dataset, row, radius=9, radius_z=5, depth=2)
+        assert set(found) == set(dataset.channels)
+        assert not problems
+        z, y, x = (round(float(frame[axis].iloc[row])) + 30 for axis in "zyx")
+        for channel, image in whole.items():
+            crop = found[channel]
+            wanted = image[z - 5 : z + 6, y - 9 : y + 10, x - 9 : x + 10]
+            assert (crop.volume == wanted).all()
+            assert (crop.plane == image[z, y - 9 : y + 10, x - 9 : x + 10]).all()
+            assert (crop.projection == wanted[3:8].max(axis=0)).all()
+            assert (crop.side == wanted[:, 9]).all()
+            assert crop.origin == (z - 35, y - 39, x - 39)
+
+
+def test_a_channel_that_cannot_be_read(folder: Path, dataset: nss.Dataset) -> None:
+    class Broken(dict):  # type: ignore[type-arg]  # a mapping that fails for one key
+        def __getitem__(self, channel: str) -> object:
+            if channel == "561":
+                raise NotFoundError("gone")
+            return dataset.images[channel]
+
+    images = Broken.fromkeys(dataset.channels)
+    found, problems = crops(replace(dataset, images=images), 0)
+    assert set(found) == set(dataset.channels) - {"561"}
+    assert problems == {"561": "gone."}
+    assert crops(dataset, 0, cancelled=lambda: True) == ({}, {})
+
+
+def test_a_spot_without_a_position(dataset: nss.Dataset, index: SpotIndex) -> None:
+    table = dataset.spots.to_pandas()
+    table["x"] = table["x"].where(table.index != 5)
+    spot_id = table["spot_id"].iloc[5]
+    lost = replace(dataset, spots=nss.Spots.from_pandas(table))
+    row = int(lost.spots.rows_of([spot_id])[0])
+    with pytest.raises(NotFoundError, match="has no position"):
+        crops(lost, row)
+    assert duplicate_of(lost, SpotIndex(lost.spots), row) is None
+
+
+def test_dye_fits_are_projections(dataset: nss.Dataset) -> None:
+    ratios = dataset.ratios
+    assert ratios is not None
+    for row in (0, 7, 400):
+        vector = [float(dataset.spots.intensity(c)[row]) for c in ratios.columns]
+        found = dye_fits(dataset, row)
+        assert found["distance"].is_monotonic_increasing
+        for dye in ratios.index:
+            line = ratios.loc[dye].to_numpy(float)
+            amount, *_ = np.linalg.lstsq(line[:, None], np.array(vector), rcond=None)
+            expected = amount[0] * line
+            columns = [f"expected_{c}" for c in ratios.columns]
+            assert found.loc[dye, columns].to_numpy(float) == pytest.approx(expected)
+            assert found.loc[dye, "distance"] == pytest.approx(
+                np.linalg.norm(expected - vector), rel=1e-6
+            )
+            assert found.loc[dye, "scale"] == pytest.approx(amount[0] * line.max())
+    with pytest.raises(StateError, match=r"no ratios.*\*_ratios.txt"):
+        dye_fits(replace(dataset, ratios=None), 0)
+
+
+def test_duplicates_against_all_distances(
+    dataset: nss.Dataset, index: SpotIndex
+) -> None:
+    frame = dataset.spots.to_pandas()
+    points = frame[["z", "y", "x"]].to_numpy(np.float64)
+    kept = (frame["status"] != "removed").to_numpy()
+    removed = np.flatnonzero(~kept)[:300]
+    found = 0
+    for row in removed:
+        distance = np.linalg.norm(points - points[row], axis=1)
+        same = (frame["cell_id"] == frame["cell_id"].iloc[row]).to_numpy()
+        good = kept & same & (distance <= 3)
+        duplicate = duplicate_of(dataset, index, int(row))
+        if not good.any():
+            assert duplicate is None
+            continue
+        found += 1
+        assert duplicate is not None
+        assert good[duplicate.row]
+        assert duplicate.distance == pytest.approx(distance[good].min(), abs=1e-4)
+    assert found > 100
+    assert duplicate_of(dataset, index, int(removed[0]), min_dist=0) is None
+
+
+def test_spots_near(dataset: nss.Dataset, index: SpotIndex) -> None:
+    frame = dataset.spots.to_pandas()
+    center = frame[["z", "y", "x"]].to_numpy(float)[50]
+    found = spots_near(index, center, (2, 30, 40))
+    inside = (np.abs(frame[["z", "y", "x"]] - center) <= np.array([2, 30, 40])).all(axis=1)
+    assert sorted(found) == sorted(np.flatnonzero(inside))
