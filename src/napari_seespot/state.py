@@ -227,7 +227,8 @@ class Filters(_Evented):
             else:
                 choices = (*self._domain.channels, "removed")
                 self._domain.check(item, choices, "channel")
-        return value if items is None else items
+        # psygnal compares with what was there what is given, not what it becomes.
+        return value if items is None else frozenset(items)
 
     def reset(self) -> None:
         """Let pass what passes at the start."""
