@@ -7,6 +7,7 @@ layers and docks listen to `Session.changed`; none of them knows another.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +18,24 @@ from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
 from napari_seespot.history import History
 from napari_seespot.index import SpotIndex
 from napari_seespot.resolve import View, changes, resolve
+from napari_seespot.selecting import Selecting
 from napari_seespot.state import Domain, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.labels import Labels
     from napari_seespot.overview import Overview
 
 __all__ = ["Session"]
 
+_PLACES = 50  # to go back to, one after the other
 
-class Session:
+
+class Session(Selecting):
     """A dataset and the state in which it is looked at.
 
     Parameters
@@ -51,6 +56,8 @@ class Session:
         Emitted by `go_to` with the row to fly to.
     picked : psygnal.Signal
         Emitted with the row of a spot that was clicked on in the viewer.
+    returned : psygnal.Signal
+        Emitted by `go_back` with the `Place` to go back to.
 
     Raises
     ------
@@ -62,6 +69,7 @@ class Session:
     closed = Signal()
     moved = Signal(int)
     picked = Signal(int)
+    returned = Signal(object)
 
     def __init__(self, dataset: Dataset, state: State | None = None) -> None:
         self.dataset = dataset
@@ -78,7 +86,7 @@ class Session:
         self._view = resolve(self.state, dataset)
         self._batches = 0
         self._stale = False
-        self._places: list[int] = []
+        self._places: list[Any] = []
         self.state.changed.connect(self._refresh)
 
     def __repr__(self) -> str:
@@ -132,6 +140,13 @@ class Session:
         if changed:
             self.changed.emit(self._view, changed)
 
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of the dataset's spots, from the user's data folder."""
+        from napari_seespot.labels import Labels
+
+        return Labels(self.dataset)
+
     def visible(self) -> pd.DataFrame:
         """Return the rows that pass the filters; its index holds the row numbers."""
         return self.view.visible()
@@ -140,87 +155,18 @@ class Session:
         """Return the selected rows; its index holds the row numbers."""
         return self.view.selection()
 
-    def select(self, spot_ids: Any, mode: str = "replace") -> int:
-        """Select spots by their ids; return how many are selected then.
-
-        Raises
-        ------
-        NotFoundError
-            When an id is not in the table; the selection stays as it was.
-        """
-        mask = np.zeros(len(self.dataset.spots), np.bool_)
-        mask[self.dataset.spots.rows_of(spot_ids)] = True
-        return self.select_rows(mask, mode)
-
-    def select_polygon(
-        self,
-        vertices: Sequence[Sequence[float]] | np.ndarray,
-        pair: tuple[str, str] | None = None,
-        mode: str = "replace",
-    ) -> int:
-        """Select all rows that pass and lie inside a polygon, drawn or not.
+    def cells(self, visible: bool = False) -> pd.DataFrame:
+        """Return counts by cell, before and after unmixing, most changed first.
 
         Parameters
         ----------
-        vertices : array-like, shape (m, 2)
-            (x, y) in the intensities of the two channels.
-        pair : tuple of str, optional
-            Channels of the x and the y axis; the state's pair by default.
-        mode : str
-            ``"replace"``, ``"add"``, ``"subtract"`` or ``"intersect"``.
-
-        Returns
-        -------
-        int
-            How many rows are selected then.
+        visible : bool
+            Count only the spots that pass the filters. All by default, since
+            removed spots belong to the comparison.
         """
-        from napari_seespot.polygons import inside_polygon
+        from napari_seespot.cells import cell_table
 
-        pair = pair or self.state.pair
-        if pair is None:
-            raise StateError("there is no channel pair to draw a polygon in")
-        if isinstance(pair, str) or len(pair) != 2:
-            raise StateError(
-                f"{pair!r} is no channel pair", expected='two channels: ("488", "514")'
-            )
-        x, y = (
-            self.dataset.spots.intensity(self.dataset.check_channel(channel))
-            for channel in pair
-        )
-        inside = inside_polygon(x, y, vertices, self.view.where)
-        return self.select_rows(inside, mode)
-
-    def select_rows(self, mask: np.ndarray, mode: str = "replace") -> int:
-        """Select rows by a boolean mask of shape (n,); return how many then are.
-
-        Raises
-        ------
-        StateError
-            When the mask is not of this dataset's rows, or the mode is unknown.
-        """
-        n = len(self.dataset.spots)
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_ or mask.shape != (n,):
-            raise StateError(
-                f"rows cannot be selected by {mask.dtype} values of shape {mask.shape}",
-                expected=f"a boolean array of shape ({n},)",
-            )
-        old = self.state.selection.mask
-        if old is None:
-            old = np.zeros(n, np.bool_)
-        try:
-            new = _COMBINE[mode](old, mask)
-        except KeyError:
-            raise StateError(
-                f"a selection cannot be changed by {mode!r}",
-                expected=f"one of {', '.join(_COMBINE)}",
-            ) from None
-        self.state.selection.mask = new if new.any() else None
-        return int(np.count_nonzero(new))
-
-    def clear_selection(self) -> None:
-        """Select nothing."""
-        self.state.selection.mask = None
+        return cell_table(self.dataset, self.view.where if visible else None)
 
     def overview(self, pair: tuple[str, str] | None = None) -> Overview:
         """Summarise a channel pair over all spots that pass the filters.
@@ -260,13 +206,34 @@ class Session:
             )
         self.moved.emit(row)
 
+    def remember_place(self, place: Any) -> None:
+        """Keep where the viewer was before it flew away; see `go_back`."""
+        self._places.append(place)
+        del self._places[:-_PLACES]
+
+    def go_back(self) -> bool:
+        """Return to where the viewer was before `go_to`; whether it had been.
+
+        Each call goes back one flight more.
+
+        Raises
+        ------
+        SeeSpotError
+            When the session was closed.
+        """
+        self.check_open()
+        if not self._places:
+            return False
+        self.returned.emit(self._places.pop())
+        return True
+
     def position(self, row: int) -> tuple[float, float, float]:
         """Return a row's (z, y, x) in voxels of level 0."""
         z, y, x = (float(self.dataset.spots.column(axis)[row]) for axis in "zyx")
         return (z, y, x)
 
     def export(self, path: str | Path, which: str = "selected") -> Path:
-        """Write rows with all columns to a CSV or Parquet file.
+        """Write rows with all columns, and their labels, to a CSV or Parquet file.
 
         Parameters
         ----------
@@ -290,10 +257,11 @@ class Session:
         if which == "selected" and self.view.selected is None:
             raise StateError("nothing is selected", hint="Select spots to export first")
         chosen = self.view.where if which == "visible" else rows[which]
-        return write_table(self.dataset.spots, Path(path), rows=chosen)
+        labels = {"label": self.labels.column} if self.labels.count else None
+        return write_table(self.dataset.spots, Path(path), rows=chosen, more=labels)
 
     def save(self, path: str | Path) -> Path:
-        """Write the source and the state to a JSON file, without credentials."""
+        """Write source, state and labels to a JSON file, without credentials."""
         from napari_seespot.saving import save_session
 
         return save_session(self, Path(path))
@@ -314,11 +282,3 @@ class Session:
         """Raise a SeeSpotError when the session was closed."""
         if self.is_closed:
             raise SeeSpotError(f"the session of {self.dataset.name} was closed")
-
-
-_COMBINE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "replace": lambda _old, new: new,
-    "add": np.logical_or,
-    "subtract": lambda old, new: old & ~new,
-    "intersect": np.logical_and,
-}
