@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QRectF
 
 from napari_seespot.plots._qt import pg
 from napari_seespot.plots.base import color_with
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DyeLineItems", "visible_part"]
 
-_CROWDED = np.radians(9)  # lines closer than this on the screen step their names back
-_LABEL_AT = (0.97, 0.80, 0.63, 0.46, 0.29)  # of the visible part, from its start
+_LABEL_AT = (0.96, 0.84, 0.72, 0.60, 0.48, 0.36, 0.24)
+"""Where a name may stand, as a share of the line's visible part; the first free one."""
 
 
 class DyeLineItems:
@@ -90,31 +91,41 @@ class DyeLineItems:
     def place(self, *_: Any) -> None:
         """Draw the lines through what is in view, each with its name in view."""
         (x0, x1), (y0, y1) = self._view_box.viewRange()
-        limits = (x0, x1, y0, y1)
-        size = self._view_box.size()
-        scale = (
-            size.width() / max(x1 - x0, 1e-300),
-            size.height() / max(y1 - y0, 1e-300),
-        )
-        taken: list[float] = []
+        taken: list[QRectF] = []
         for line, curve, label in self._lines:
-            part = visible_part(line.direction, limits)
+            part = visible_part(line.direction, (x0, x1, y0, y1))
             curve.setVisible(part is not None)
             label.setVisible(part is not None)
-            if part is None:
-                continue
-            dx, dy = line.direction
-            start, stop = part
-            angle = float(np.arctan2(dy * scale[1], dx * scale[0]))
-            step = sum(abs(angle - other) < _CROWDED for other in taken)
-            taken.append(angle)
-            curve.setData([start * dx, stop * dx], [start * dy, stop * dy])
-            share = _LABEL_AT[step % len(_LABEL_AT)]
-            at = start + share * (stop - start)
-            label.setPos(at * dx, at * dy)
-            room = (at * dx - x0) * scale[0]
-            beside = label.boundingRect().width() + 4 > room
-            label.setAnchor((0 if beside else 1, 0.5))
+            if part is not None:
+                dx, dy = line.direction
+                start, stop = part
+                curve.setData([start * dx, stop * dx], [start * dy, stop * dy])
+                taken.append(self._place_name(line, label, part, taken))
+
+    def _place_name(
+        self,
+        line: DyeLine,
+        label: Any,
+        part: tuple[float, float],
+        taken: list[QRectF],
+    ) -> QRectF:
+        """Put a name beside its line, where no other is; return its rectangle."""
+        (x0, x1), (y0, y1) = self._view_box.viewRange()
+        view, size = self._view_box.size(), label.boundingRect()
+        across, down = view.width() / (x1 - x0), view.height() / (y1 - y0)
+        for share in _LABEL_AT:  # the last one is taken where all are crowded
+            at = part[0] + share * (part[1] - part[0])
+            x, y = at * line.dx, at * line.dy
+            right, middle = (x - x0) * across, (y1 - y) * down
+            beside = right < size.width() + 4  # no room on the left of the line
+            left = right if beside else right - size.width()
+            top = middle - size.height() / 2
+            rectangle = QRectF(left, top, size.width(), size.height())
+            if not any(rectangle.intersects(other) for other in taken):
+                break
+        label.setAnchor((0 if beside else 1, 0.5))
+        label.setPos(x, y)
+        return rectangle
 
 
 def visible_part(

@@ -72,7 +72,8 @@ class PairPlot(PlotPanel):
             timer.setInterval(REST_MS)
             timer.timeout.connect(signal)
         self.view_box.sigRangeChangedManually.connect(self._rest_soon)
-        self.view_box.sigRangeChanged.connect(self._dyes.place)
+        for moved in (self.view_box.sigRangeChanged, self.view_box.sigResized):
+            moved.connect(self._dyes.place)
         self.scene().sigMouseMoved.connect(self._on_move)
         self.set_theme(self.theme)
 
