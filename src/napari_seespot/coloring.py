@@ -53,8 +53,8 @@ class Coloring:
             return np.asarray(self.class_of_code[spots.code[rows]])
         low, high = self.limits or (0.0, 1.0)
         values = _values(spots, self.by, rows)
-        with np.errstate(over="ignore"):  # beyond float32 is beyond the gradient
-            share = (values - low) / (high - low or 1.0)
+        # In float64: the span of two float32 may be beyond float32.
+        share = (values.astype(np.float64) - low) / (high - low or 1.0)
         # A row without a value takes the lowest colour: it has to have one.
         share = np.nan_to_num(share, nan=0.0, posinf=1.0, neginf=0.0)
         return np.asarray((np.clip(share, 0, 1) * 255).astype(np.uint8))
