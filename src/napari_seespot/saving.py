@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -53,11 +54,15 @@ def save_session(session: Session, path: Path) -> Path:
         "state": _plain(session.state.snapshot()),
         "camera": _camera(session.viewer),
     }
+    if not path.name:
+        raise SeeSpotError(f"{str(path)!r} is no name of a file to write")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise SeeSpotError(
             f"the session cannot be written: {error.strerror}", where=path
         ) from error
@@ -86,6 +91,10 @@ def load_state(path: Path) -> tuple[State, dict[str, Any]]:
         raise StateError("the session holds no state", where=path)
     try:
         return _state(values), document
+    except StateError as error:
+        raise StateError(
+            error.found, where=path, expected=error.expected, hint=error.hint
+        ) from error
     except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
         raise StateError(f"the state is damaged: {error}", where=path) from error
 
@@ -140,9 +149,9 @@ def _state(values: dict[str, Any]) -> State:
     if packed:
         bits = zlib.decompress(base64.b64decode(packed["bits"]))
         rows = int(packed["rows"])
+        if (rows + 7) // 8 != len(bits):
+            raise ValueError(f"the selection has {8 * len(bits)} of {rows} rows")
         mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=rows)
-        if len(mask) != rows:
-            raise ValueError(f"the selection has {len(mask)} of {rows} rows")
         state.selection.mask = mask.astype(np.bool_)
     return state
 
