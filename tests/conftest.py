@@ -21,6 +21,7 @@ _SETTINGS = str(_FOLDER / "napari" / "settings.yaml")
 os.environ["NAPARI_CONFIG"] = _SETTINGS
 os.environ["NAPARI_SEESPOT_CACHE"] = str(_FOLDER / "cache")
 os.environ["NAPARI_SEESPOT_CONFIG"] = str(_FOLDER / "config")
+os.environ["NAPARI_SEESPOT_DATA"] = str(_FOLDER / "data")
 for _name in ("napari.settings", "napari.settings._napari_settings"):
     if _name in sys.modules:  # a plugin of pytest was faster
         vars(sys.modules[_name])["_CFG_PATH"] = _SETTINGS
@@ -28,10 +29,11 @@ for _name in ("napari.settings", "napari.settings._napari_settings"):
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory, monkeypatch):
-    """Give each test a cache and a memory of its own, both empty."""
+    """Give each test a cache, a memory and labels of its own, all empty."""
     folder = tmp_path_factory.mktemp("own")
     monkeypatch.setenv("NAPARI_SEESPOT_CACHE", str(folder / "cache"))
     monkeypatch.setenv("NAPARI_SEESPOT_CONFIG", str(folder / "config"))
+    monkeypatch.setenv("NAPARI_SEESPOT_DATA", str(folder / "data"))
 
 
 @pytest.fixture(scope="session")

@@ -58,12 +58,12 @@ def view(
         from napari_seespot.sources import open_dataset
 
         source = open_dataset(source, **options)
-    camera = None
+    camera = labels = None
     if isinstance(state, (str, Path)):
         from napari_seespot.saving import load_state
 
         state, document = load_state(Path(state))
-        camera = document.get("camera")
+        camera, labels = document.get("camera"), document.get("labels")
     prepared = prepare(source, state)
     session = prepared.session
     if viewer is None:
@@ -76,6 +76,8 @@ def view(
 
         defer = once
     show_session(viewer, session, prepared.images, docks=docks, defer=defer)
+    if labels:
+        session.labels.merge(labels)
     if camera:
         _restore_camera(viewer, camera)
     tell(prepared.messages)

@@ -17,7 +17,7 @@ from napari_seespot.errors import StateError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["inside_polygon"]
+__all__ = ["checked_vertices", "inside_polygon"]
 
 N_CELLS = 512
 """Cells along each side: then some percent of them are crossed by an edge."""
@@ -75,7 +75,7 @@ def inside_polygon(
 
     x, y = _checked_points(x, y)
     keep = row_mask(where, len(x))
-    grid = _grid(_checked_vertices(vertices))
+    grid = _grid(checked_vertices(vertices))
     inside = np.zeros(len(x), np.bool_)
 
     def step(_: None, rows: slice) -> None:
@@ -214,7 +214,14 @@ NUMBERS = {one + other for one in "fiub" for other in "fiub"}
 """Kinds of dtypes of x and y that are numbers."""
 
 
-def _checked_vertices(vertices: Any) -> np.ndarray:
+def checked_vertices(vertices: Any) -> np.ndarray:
+    """Return a polygon's corners as float64, shape (n_vertices, 2).
+
+    Raises
+    ------
+    StateError
+        When they are fewer than three pairs of finite numbers.
+    """
     try:
         corners = np.array(vertices, np.float64)
     except (TypeError, ValueError) as error:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.gates import Gate
     from napari_seespot.spots import Spots
     from napari_seespot.state import Filters, State
 
@@ -46,6 +47,8 @@ class Mask:
     code_parts : tuple of (str, ndarray of bool)
         Of what `codes` was put together: ``"status"``, ``"chan"``,
         ``"unmixed_chan"`` and the codes that each lets pass.
+    cells : tuple of int, or None
+        Sorted; the cells of which the spots pass, None for all.
     """
 
     spots: Spots
@@ -53,17 +56,19 @@ class Mask:
     ranges: tuple[tuple[str, float, float], ...] = ()
     valid_only: bool = False
     code_parts: tuple[tuple[str, np.ndarray], ...] = ()
+    cells: tuple[int, ...] | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What makes two masks of one table the same."""
         parts = tuple((name, codes.tobytes()) for name, codes in self.code_parts)
-        return (self.codes.tobytes(), parts, self.ranges, self.valid_only)
+        filters = (self.ranges, self.valid_only, self.cells)
+        return (self.codes.tobytes(), parts, *filters)
 
     @property
     def by_code(self) -> bool:
         """Whether the codes alone decide."""
-        return not self.ranges and not self.valid_only
+        return not self.ranges and not self.valid_only and self.cells is None
 
     def of(self, rows: Any) -> np.ndarray:
         """Return whether each of some rows passes; bool, shape (m,)."""
@@ -80,7 +85,13 @@ class Mask:
                 passes = passes & (values != NULL_BOOL)
         if self.valid_only:
             passes = passes & (self.spots.column("valid_spot")[rows] == 1)
+        if self.cells is not None:
+            passes = passes & np.isin(self.spots.column("cell_id")[rows], self._cells)
         return passes
+
+    @cached_property
+    def _cells(self) -> np.ndarray:
+        return np.array(self.cells or (), np.int64)
 
     @cached_property
     def rows(self) -> np.ndarray | None:
@@ -175,6 +186,9 @@ class View:
     selected : ndarray of bool, shape (n,), or None
     plot, count_scale, limits_mode, point_size_um, slab_planes, picture, max_points
         As in `State`.
+    highlight : str or None
+    gates : tuple of (str, Gate)
+        As in `State`.
     """
 
     dataset: Dataset
@@ -190,6 +204,8 @@ class View:
     slab_planes: float
     picture: str
     max_points: int
+    highlight: str | None = None
+    gates: tuple[tuple[str, Gate], ...] = ()
 
     @property
     def spots(self) -> Spots:
@@ -205,6 +221,17 @@ class View:
     def count_text(self) -> str:
         """How many spots pass, of how many: ``"n of N spots"``."""
         return f"{self.mask.count:,} of {len(self.spots):,} spots"
+
+    def faded(self, rows: Any) -> np.ndarray | None:
+        """Return which of some rows are faded, bool, shape (m,); None for no row."""
+        if self.highlight is None:
+            return None
+        if self.highlight == "selected":
+            chosen = self.selected
+            return None if chosen is None else ~chosen[rows]
+        kept = self.spots.class_names("status").index(self.highlight)
+        faded = self.spots.class_of_code("status") != kept
+        return np.asarray(faded[self.spots.code[rows]])
 
     def visible(self) -> pd.DataFrame:
         """Return the rows that pass the filters."""
@@ -248,6 +275,8 @@ def resolve(state: State, dataset: Dataset, previous: View | None = None) -> Vie
         slab_planes=state.slab_planes,
         picture=state.picture,
         max_points=state.max_points,
+        highlight=state.highlight,
+        gates=tuple(state.gates.items()),
     )
 
 
@@ -273,7 +302,9 @@ def make_mask(filters: Filters, spots: Spots, color_by: str) -> Mask:
         for column, (low, high) in sorted(filters.ranges.items())
     )
     valid_only = filters.valid_only and "valid_spot" in spots.columns
-    return Mask(spots, codes, ranges, valid_only, tuple(parts))
+    known = filters.cells is not None and "cell_id" in spots.columns
+    cells = tuple(sorted(filters.cells or ())) if known else None
+    return Mask(spots, codes, ranges, valid_only, tuple(parts), cells)
 
 
 def changes(before: View | None, after: View) -> frozenset[str]:

@@ -7,12 +7,14 @@ import json
 import os
 import zlib
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
 from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot.gates import Gate
 from napari_seespot.state import State
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def save_session(session: Session, path: Path) -> Path:
         "dataset": session.dataset.name,
         "spots": len(session.dataset.spots),
         "state": _plain(session.state.snapshot()),
+        "labels": session.labels.entries(),
         "camera": _camera(session.viewer),
     }
     if not path.name:
@@ -127,6 +130,8 @@ def _plain(values: Any) -> Any:
         return sorted(values)
     if isinstance(values, tuple):
         return [_plain(value) for value in values]
+    if isinstance(values, Gate):
+        return _plain(asdict(values))
     if isinstance(values, np.ndarray):
         packed = zlib.compress(np.packbits(values).tobytes())
         return {"rows": len(values), "bits": base64.b64encode(packed).decode("ascii")}

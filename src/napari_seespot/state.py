@@ -16,6 +16,7 @@ from psygnal import EmissionInfo, EventedModel, SignalInstance
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from napari_seespot.errors import StateError
+from napari_seespot.gates import Gate, as_gate
 
 __all__ = [
     "CLASS_COLUMNS",
@@ -177,6 +178,9 @@ class Filters(_Evented):
         all. ``"removed"`` stands for no unmixed channel.
     valid_only : bool
         Only spots that passed the pipeline's quality gates.
+    cells : set of int or None
+        Segmented cells of which the spots pass; None for all spots, also those
+        in no cell.
     """
 
     ranges: EventedMap[Range] = Field(default_factory=EventedMap)
@@ -185,6 +189,7 @@ class Filters(_Evented):
     chan: frozenset[str] | None = None
     unmixed_chan: frozenset[str] | None = None
     valid_only: bool = False
+    cells: frozenset[int] | None = None
 
     def __init__(self, **values: Any) -> None:
         ranges = values.pop("ranges", {})
@@ -218,7 +223,11 @@ class Filters(_Evented):
         return (low, high)
 
     def _check(self, name: str, value: Any) -> Any:
-        if self._domain is None or value is None or name not in _SETS:
+        if self._domain is None or value is None:
+            return value
+        if name == "cells":
+            self._domain.check("cell_id", self._domain.columns, "column")
+        if name not in _SETS:
             return value
         items = _items(value)
         for item in items or ():
@@ -352,6 +361,11 @@ class State(_Evented):
         ``"auto"``: points while few are in view, else the density of all.
     max_points : int
         How many points are drawn at most; 0 lets the machine decide.
+    highlight : str or None
+        Fade all spots but the ``"reassigned"``, the ``"removed"`` or the
+        ``"selected"`` ones; None fades none.
+    gates : mapping of str to Gate
+        Polygons by name, in data units.
     """
 
     pair: tuple[str, str] | None = None
@@ -365,14 +379,31 @@ class State(_Evented):
     slab_planes: float = Field(default=2.0, ge=0, le=1e6)
     picture: Literal["auto", "points", "density"] = "auto"
     max_points: int = Field(default=0, ge=0, le=10_000_000)
+    highlight: Literal["reassigned", "removed", "selected"] | None = None
+    gates: EventedMap[Gate] = Field(default_factory=EventedMap)
     _relays: list[_Relay] = PrivateAttr(default_factory=list)
 
     def __init__(self, **values: Any) -> None:
+        gates = values.pop("gates", {})
         super().__init__(**values)
+        self.gates.convert = self._gate
+        self.gates.replace(gates)
+        self.gates.changed.connect(self._gates_changed)
         # Signals refer to their listeners weakly: someone must keep the relays.
         self._relays = [_Relay(self, name) for name in _PARTS]
         for relay in self._relays:
             getattr(self, relay.name).changed.connect(relay)
+
+    def _gates_changed(self) -> None:
+        self._changed.emit("gates")
+
+    def _gate(self, _name: str, value: Any) -> Gate:
+        gate = as_gate(value)
+        if self._domain is not None:
+            for axis in (gate.x, gate.y):
+                choices = (*self._domain.channels, *self._domain.columns)
+                self._domain.check(axis, choices, "the gate's column")
+        return gate
 
     def bind(self, domain: Domain) -> None:
         """Check this and every later value against what a dataset holds.
@@ -401,6 +432,9 @@ class State(_Evented):
             self.filters._check(name, getattr(self.filters, name))
         for column, value in self.filters.ranges.items():
             self.filters._range(column, value)
+        self.filters._check("cells", self.filters.cells)
+        for name, gate in self.gates.items():
+            self._gate(name, gate)
         self.selection._check("mask", self.selection.mask)
 
     def _check(self, name: str, value: Any) -> Any:
@@ -416,8 +450,9 @@ class State(_Evented):
     def snapshot(self) -> dict[str, Any]:
         """Return all values, as plain data; the selection's mask is shared."""
         values = {
-            name: getattr(self, name)
+            name: dict(value) if isinstance(value, EventedMap) else value
             for name in type(self).model_fields
+            for value in (getattr(self, name),)
             if name not in _PARTS
         }
         for name in _PARTS:

@@ -19,7 +19,7 @@ from napari_seespot.errors import TableError
 from napari_seespot.sources._task import Cancelled, Progress, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_seespot.spots import Spots
 
@@ -35,6 +35,7 @@ def write_table(
     *,
     columns: Sequence[str] | None = None,
     rows: Any = None,
+    more: Mapping[str, Callable[[np.ndarray], Any]] | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Path:
@@ -52,6 +53,8 @@ def write_table(
         All of `to_pandas` and `unmixed_removed` by default.
     rows : ndarray, optional
         Row numbers, or a boolean mask of shape (n,); all by default.
+    more : mapping of str to callable, optional
+        Further columns: each called with row numbers, returning their values.
     progress, cancelled : callable, optional
         Called with the share done and a text; asked whether to stop.
 
@@ -82,20 +85,27 @@ def write_table(
     task = Task(progress, cancelled)
     plain = target.suffix.lower() == ".csv"
     with _replacing(target) as file:
-        schema = _batch(spots, names, pick[:0], plain).schema
+        schema = _batch(spots, names, pick[:0], plain, more).schema
         with open_writer(file, schema) as writer:
             for start in range(0, len(pick), BATCH_ROWS):
                 task.step(start / len(pick), f"writing {target.name}")
                 part = pick[start : start + BATCH_ROWS]
-                writer.write_table(_batch(spots, names, part, plain).cast(schema))
+                writer.write_table(_batch(spots, names, part, plain, more).cast(schema))
     task.step(1.0, f"wrote {len(pick):,} spots")
     return target
 
 
 def _batch(
-    spots: Spots, names: Sequence[str], rows: np.ndarray, plain: bool
+    spots: Spots,
+    names: Sequence[str],
+    rows: np.ndarray,
+    plain: bool,
+    more: Mapping[str, Callable[[np.ndarray], Any]] | None,
 ) -> pa.Table:
-    table = pa.Table.from_pandas(spots.to_pandas(names, rows), preserve_index=False)
+    frame = spots.to_pandas(names, rows)
+    for name, values in (more or {}).items():
+        frame[name] = values(rows)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata(None)
     if plain:  # CSV has no dictionaries
         words = [pa.types.is_dictionary(field.type) for field in table.schema]

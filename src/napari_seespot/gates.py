@@ -1,0 +1,154 @@
+"""Gates: polygons in data units that select the same kind of spots again.
+
+A gate knows its two columns and its corners, not the rows that were inside:
+it can be kept in a file and applied to another dataset.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from napari_seespot._user_data import write_whole
+from napari_seespot.densities import column_name
+from napari_seespot.errors import StateError
+from napari_seespot.polygons import checked_vertices, inside_polygon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_seespot.spots import Spots
+
+__all__ = ["SELECT_MODES", "Gate", "SelectMode", "as_gate", "load_gates", "save_gates"]
+
+SelectMode = Literal["replace", "add", "subtract", "intersect"]
+SELECT_MODES: tuple[SelectMode, ...] = get_args(SelectMode)
+
+_SCHEMA = "napari-seespot-gates"
+_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A polygon in the plane of two columns.
+
+    Attributes
+    ----------
+    x, y : str
+        Each a channel (its intensity) or any numeric column.
+    vertices : tuple of (float, float)
+        The corners, in the columns' units.
+    mode : str
+        What becomes of what was selected before, when the gate is one of
+        several: ``"replace"``, ``"add"``, ``"subtract"`` or ``"intersect"``.
+    """
+
+    x: str
+    y: str
+    vertices: tuple[tuple[float, float], ...]
+    mode: SelectMode = "replace"
+
+    def __post_init__(self) -> None:
+        corners = checked_vertices(self.vertices).tolist()
+        object.__setattr__(self, "vertices", tuple((x, y) for x, y in corners))
+        object.__setattr__(self, "x", str(self.x))
+        object.__setattr__(self, "y", str(self.y))
+        if self.mode not in SELECT_MODES:
+            raise StateError(
+                f"a gate cannot {self.mode!r}",
+                expected=f"one of {', '.join(SELECT_MODES)}",
+            )
+
+    def inside(self, spots: Spots, where: np.ndarray | None = None) -> np.ndarray:
+        """Return which rows lie inside, exactly; bool, shape (n,).
+
+        Parameters
+        ----------
+        spots : Spots
+        where : ndarray of bool, shape (n,), optional
+            The rows to look at; the others count as outside.
+
+        Raises
+        ------
+        NotFoundError
+            When the table has not both columns.
+        """
+        x, y = (spots.column(column_name(spots, name)) for name in (self.x, self.y))
+        return inside_polygon(x, y, self.vertices, where)
+
+
+def as_gate(value: Any) -> Gate:
+    """Return a gate, from one or from a mapping of its attributes.
+
+    Raises
+    ------
+    StateError
+        For anything else.
+    """
+    if isinstance(value, Gate):
+        return value
+    if isinstance(value, Mapping):
+        try:
+            return Gate(**value)
+        except TypeError:
+            pass  # told below, as for everything else
+    raise StateError(
+        f"a gate cannot be {value!r}", expected="a Gate, or its x, y and vertices"
+    )
+
+
+def save_gates(gates: Mapping[str, Gate], path: Path) -> Path:
+    """Write gates to a JSON file.
+
+    Raises
+    ------
+    SeeSpotError
+        When it cannot be written.
+    """
+    document = {
+        "schema": _SCHEMA,
+        "schema_version": _SCHEMA_VERSION,
+        "gates": {name: asdict(gate) for name, gate in gates.items()},
+    }
+    return write_whole(path, document, "the gates")
+
+
+def load_gates(path: Path) -> dict[str, Gate]:
+    """Return the gates that a file holds, in their order.
+
+    Raises
+    ------
+    StateError
+        When the file cannot be read, holds no gates, or damaged ones.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StateError(
+            f"the gates cannot be read: {error.strerror}", where=path
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise StateError(f"the file is no JSON: {error}", where=path) from error
+    if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
+        raise StateError(
+            "the file holds no gates", where=path, expected=f'"schema": "{_SCHEMA}"'
+        )
+    version = document.get("schema_version")
+    if not isinstance(version, int) or version > _SCHEMA_VERSION:
+        raise StateError(
+            f"the gates have schema version {version!r}",
+            where=path,
+            expected=f"version {_SCHEMA_VERSION} or older",
+            hint="Update napari-seespot to open them",
+        )
+    gates = document.get("gates")
+    if not isinstance(gates, dict):
+        raise StateError("the file holds no gates", where=path)
+    try:
+        return {name: as_gate(value) for name, value in gates.items()}
+    except StateError as error:
+        raise StateError(f"a gate is damaged: {error.found}", where=path) from error
