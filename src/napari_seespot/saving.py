@@ -93,6 +93,7 @@ def load_state(path: Path) -> tuple[State, dict[str, Any]]:
     if not isinstance(values, dict):
         raise StateError("the session holds no state", where=path)
     try:
+        _check_camera(document.get("camera"))
         return _state(values), document
     except StateError as error:
         raise StateError(
@@ -159,6 +160,21 @@ def _state(values: dict[str, Any]) -> State:
         mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=rows)
         state.selection.mask = mask.astype(np.bool_)
     return state
+
+
+def _check_camera(camera: Any) -> None:
+    """Raise a ValueError, TypeError or KeyError for what no viewer could look by."""
+    if camera is None:
+        return
+    numbers = [float(camera["zoom"]), *camera["point"]]
+    for name in ("center", "angles"):
+        if len(camera[name]) != 3:
+            raise ValueError(f"the camera's {name} is {camera[name]!r}")
+        numbers += camera[name]
+    if not np.isfinite(np.array(numbers, float)).all() or camera["zoom"] <= 0:
+        raise ValueError("the camera has numbers that are none")
+    if camera["ndisplay"] not in (2, 3):
+        raise ValueError(f"{camera['ndisplay']!r} dimensions cannot be displayed")
 
 
 def _camera(viewer: Any) -> dict[str, Any] | None:
