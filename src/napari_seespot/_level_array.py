@@ -138,6 +138,12 @@ class LevelArray:
         return (z, y, x)
 
     @property
+    def region(self) -> Region:
+        """All voxels."""
+        z, y, x = (slice(0, length) for length in self.shape)
+        return (z, y, x)
+
+    @property
     def is_local(self) -> bool:
         """Whether it lies in a folder of this machine."""
         return kind_of(self.image.uri) == "file"

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from napari_seespot.errors import SeeSpotError
+from napari_seespot import looks
+from napari_seespot.crops import CROP_VOXELS
+from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.image_layers import ImageLayers, appearance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.images import ChannelImage
+    from napari_seespot.session import Session
 
-__all__ = ["add_image_layer", "image_arguments", "open_images"]
+__all__ = [
+    "ImageLayers",
+    "add_channel",
+    "add_crop",
+    "add_image_layer",
+    "add_mask",
+    "auto_contrast",
+    "image_arguments",
+    "load_look",
+    "open_images",
+    "other_channels",
+    "retry_images",
+    "save_look",
+]
 
 
 def open_images(
@@ -45,17 +64,18 @@ def open_images(
         if progress is not None:
             progress(place / len(channels), f"Opening channel {channel}")
         try:
-            image = dataset.images[channel]
-            _ = image.contrast_limits  # read here, not in the viewer's thread
+            images.append(dataset.images[channel])
         except SeeSpotError as error:
             problems.append(f"Channel {channel} is left out. {error}")
-        else:
-            images.append(image)
+    if images:
+        # read here, not in the viewer's thread, and of all channels together
+        with ThreadPoolExecutor(len(images)) as pool:
+            list(pool.map(lambda image: image.contrast_limits, images))
     return images, problems
 
 
 def add_image_layer(viewer: Any, image: ChannelImage, **options: Any) -> Any:
-    """Add a channel as a multiscale image layer; return the layer."""
+    """Add a channel as a multiscale image layer of its own; return the layer."""
     data, arguments = image_arguments(image)
     return viewer.add_image(data, **arguments, **options)
 
@@ -63,15 +83,147 @@ def add_image_layer(viewer: Any, image: ChannelImage, **options: Any) -> Any:
 def image_arguments(image: ChannelImage) -> tuple[Any, dict[str, Any]]:
     """Return the data of a channel's layer, and how napari shows it."""
     many = len(image.levels) > 1
-    return image.levels if many else image.levels[0], {
-        "multiscale": many,
-        "name": image.name,
-        "scale": image.scale,
-        "translate": image.translate,
-        "axis_labels": ("z", "y", "x"),
-        "units": image.units,
-        "colormap": image.colormap,
-        "contrast_limits": image.contrast_limits,
-        "blending": "additive",
-        "metadata": {"napari-seespot": {"channel": image.channel, "uri": image.uri}},
-    }
+    # no cache of napari's: chunks that were read are kept by this package
+    arguments = {**appearance(image), "multiscale": many, "cache": False}
+    return image.levels if many else image.levels[0], arguments
+
+
+def other_channels(dataset: Dataset) -> tuple[str, ...]:
+    """Return the channels with an image but without spots: 405, a nuclear stain."""
+    return tuple(name for name in dataset.images if name not in dataset.channels)
+
+
+def add_channel(session: Session, channel: str) -> Any:
+    """Show a channel that is not shown, also one without spots; return its layer.
+
+    Reads the image's metadata when it was not opened before: open it in a worker
+    (`open_images`) where a window must not wait.
+
+    Raises
+    ------
+    NotFoundError
+        The dataset has no such image, or the session has no viewer.
+    ImageError
+        It cannot be opened.
+    """
+    return _images_of(session).add(_find(session, channel, "images"))
+
+
+def add_mask(session: Session, name: str) -> Any:
+    """Show a segmentation as a labels layer; return the layer.
+
+    Raises
+    ------
+    NotFoundError
+        The dataset has no such mask, or the session has no viewer.
+    ImageError
+        It cannot be opened.
+    """
+    return _images_of(session).add(_find(session, name, "masks"))
+
+
+def add_crop(
+    session: Session,
+    row: int | None = None,
+    size: Sequence[int] = CROP_VOXELS,
+    channels: Sequence[str] | None = None,
+) -> list[Any]:
+    """Load a box at full resolution around a spot, a layer for each channel.
+
+    Parameters
+    ----------
+    session : Session
+    row : int, optional
+        The table's row of the spot; the middle of the view by default.
+    size : sequence of int
+        (z, y, x) in voxels.
+    channels : sequence of str, optional
+        The visible ones by default.
+
+    Raises
+    ------
+    ImageError
+        The spot lies outside the image, or the box is too large.
+    StateError
+        No channel is visible.
+    NotFoundError
+        The session has no viewer.
+    """
+    images = _images_of(session)
+    center = _middle_of_view(session) if row is None else session.position(row)
+    return images.crop(center, size, channels)
+
+
+def auto_contrast(
+    session: Session, channels: Sequence[str] | None = None
+) -> dict[str, tuple[float, float]]:
+    """Fit the visible channels' contrast to what is in view; return the limits."""
+    return _images_of(session).auto_contrast(channels)
+
+
+def retry_images(session: Session) -> None:
+    """Ask again for the parts of images that could not be read."""
+    _images_of(session).retry()
+
+
+def save_look(session: Session, path: str | Path) -> Path:
+    """Write how all channels are shown to a JSON file."""
+    return looks.save_look(path, looks.look_of(_images_of(session).channels))
+
+
+def load_look(session: Session, path: str | Path) -> tuple[str, ...]:
+    """Show the channels as a saved look says; return those that it does not know.
+
+    Raises
+    ------
+    StateError
+        The file is not a look, or asks for what a layer does not take.
+    """
+    return looks.apply_look(_images_of(session).channels, looks.load_look(path))
+
+
+def _images_of(session: Session) -> ImageLayers:
+    if session.viewing is None:
+        raise NotFoundError(
+            "the session has no viewer",
+            where=session.dataset.name,
+            hint="Show the dataset first",
+        )
+    images: ImageLayers = session.viewing.images
+    return images
+
+
+def _find(session: Session, name: str, where: str) -> ChannelImage:
+    images = getattr(session.dataset, where)
+    if name not in images:
+        raise NotFoundError(
+            f"there is no image {name!r}",
+            where=session.dataset.name,
+            expected=f"one of {', '.join(images) or 'none'}",
+        )
+    image: ChannelImage = images[name]
+    return image
+
+
+def _middle_of_view(session: Session) -> tuple[float, float, float]:
+    """Return (z, y, x) in voxels of level 0."""
+    viewer = session.viewer
+    place = list(viewer.dims.point[-3:])
+    for axis, value in zip(
+        reversed(viewer.dims.displayed), reversed(_camera(viewer).center), strict=False
+    ):
+        place[axis - (viewer.dims.ndim - 3)] = value
+    images = session.viewing.images.screen.images
+    if not images:
+        raise StateError("no image is shown", where=session.dataset.name)
+    z, y, x = (
+        (value - start) / step
+        for value, start, step in zip(
+            place, images[0].translate, images[0].scale, strict=True
+        )
+    )
+    return (z, y, x)
+
+
+def _camera(viewer: Any) -> Any:
+    return viewer.scene.camera

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot import sessions
-from napari_seespot.layers import add_image_layer
+from napari_seespot.image_layers import ImageLayers
+from napari_seespot.keys import ViewerKeys
 from napari_seespot.overlay import SpotOverlay
 
 if TYPE_CHECKING:
@@ -56,6 +58,15 @@ def show_session(
     return viewing
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a viewer looks at: planes and camera."""
+
+    point: tuple[float, ...]
+    center: tuple[float, ...]
+    zoom: float
+
+
 class Viewing:
     """What a session has put into a viewer; it all goes when the session ends.
 
@@ -80,14 +91,18 @@ class Viewing:
         session.viewer = viewer
         session.viewing = self
         self.overlay: Any = None
-        self._layers: list[Any] = []
+        self.keys: ViewerKeys | None = None
+        self.images: Any = None
         self._window_is_gone = False
         session.closed.connect(self._close)
         first = len(viewer.layers) == 0
+        self.images = ImageLayers(viewer, defer)
         for image in images:
-            self._layers.append(add_image_layer(viewer, image))
+            self.images.add(image)
         self.overlay = SpotOverlay(viewer, session, defer)
         session.moved.connect(self._fly)
+        session.returned.connect(self._return)
+        self.keys = ViewerKeys(viewer, session)
         if hasattr(viewer, "window"):
             # napari tells nobody that a window was closed; its menu bar is public.
             window = viewer.window.main_menu.window()
@@ -112,6 +127,7 @@ class Viewing:
 
     def _fly(self, row: int) -> None:
         """Centre the viewer on a spot, at its plane, and keep the zoom."""
+        self.session.remember_place(self._place())
         place = self.overlay.world(self.session.position(row))
         viewer = self.viewer
         offset = viewer.dims.ndim - 3
@@ -122,6 +138,21 @@ class Viewing:
         # In 2-D napari's camera has three numbers too; the first is not used.
         viewer.scene.camera.center = (0.0,) * (3 - len(center)) + tuple(center)
         self.overlay.mark(row)
+
+    def _place(self) -> Place:
+        camera = self.viewer.scene.camera
+        return Place(
+            tuple(map(float, self.viewer.dims.point)),
+            tuple(map(float, camera.center)),
+            float(camera.zoom),
+        )
+
+    def _return(self, place: Place) -> None:
+        """Look again at what was looked at before a flight."""
+        if len(place.point) == self.viewer.dims.ndim:
+            self.viewer.dims.point = place.point
+        self.viewer.scene.camera.center = place.center
+        self.viewer.scene.camera.zoom = place.zoom
 
     def _pick(self, layer: Any, event: Any) -> None:
         """Mark the spot under a click."""
@@ -143,23 +174,26 @@ class Viewing:
 
     def _close(self) -> None:
         self.session.moved.disconnect(self._fly, missing_ok=True)
+        self.session.returned.disconnect(self._return, missing_ok=True)
+        if self.keys is not None:
+            self.keys.close()
         sessions.forget(self.viewer, self.session)
         if self.overlay is not None:
             self.overlay.close()
+        if self.images is not None:
+            self.images.close()
         if not self._window_is_gone:
             self._remove_layers()
 
     def _remove_layers(self) -> None:
         overlays = () if self.overlay is None else self.overlay.layers
-        ours = {id(layer) for layer in (*self._layers, *overlays)}
+        images = () if self.images is None else self.images.layers
+        ours = {id(layer) for layer in (*images, *overlays)}
         others = [layer for layer in self.viewer.layers if id(layer) not in ours]
         # All at once: napari 0.9 crashes at the next paint when two points
         # layers are removed one after the other.
         self.viewer.layers.clear()
         self.viewer.layers.extend(others)
-
-
-
 
 
 def tell(messages: Sequence[str]) -> None:

@@ -1,0 +1,330 @@
+"""The image and mask layers of one session: loading, failing, looking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_seespot._contrast import robust_limits
+from napari_seespot.crops import CROP_VOXELS, crop, level_for_volume
+from napari_seespot.errors import NotFoundError, StateError
+from napari_seespot.failure_marks import FailureMarks
+from napari_seespot.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_seespot.crops import Crop
+    from napari_seespot.images import ChannelImage
+    from napari_seespot.overlay import Defer
+
+__all__ = ["ImageLayers", "appearance"]
+
+_POLL_MS = 40
+_TEXT = "napari-seespot-loading"
+# Voxels of all channels together that are drawn as volumes: what software OpenGL
+# turns in about a second.
+VOLUME_VOXELS = 24_000_000
+_LOOKED_AT = 1_000_000  # voxels from which contrast is measured
+
+
+def appearance(image: ChannelImage) -> dict[str, Any]:
+    """Return how napari shows a channel or a mask, but for its data."""
+    arguments: dict[str, Any] = {
+        "name": image.name,
+        "scale": image.scale,
+        "translate": image.translate,
+        "axis_labels": ("z", "y", "x"),
+        "units": image.units,
+        "metadata": {"napari-seespot": {"channel": image.channel, "uri": image.uri}},
+    }
+    if image.kind == "labels":
+        return {**arguments, "blending": "translucent", "opacity": 0.4}
+    return {
+        **arguments,
+        "colormap": image.colormap,
+        "contrast_limits": image.contrast_limits,
+        "blending": "additive",
+        # the spots' slab widens napari's slicing; of the image, one plane is meant
+        "projection_mode": "none",
+    }
+
+
+class ImageLayers:
+    """Images of a session in a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    defer : callable, optional
+        How a window puts updates off; see `SpotOverlay`. Without it slicing waits
+        until everything is there.
+    """
+
+    def __init__(self, viewer: Any, defer: Defer | None = None) -> None:
+        self.viewer = viewer
+        self.screen = Screen(waits=defer is None)
+        self._layers: list[Any] = []
+        self._marks = FailureMarks(viewer)
+        self._text: Any = None
+        self._asked = self._closed = False
+        self._again = (defer or _never)(self._poll, _POLL_MS)
+        viewer.dims.events.ndisplay.connect(self._choose_levels)
+
+    # --- layers
+
+    @property
+    def layers(self) -> tuple[Any, ...]:
+        """All layers that were added here."""
+        return (*self._layers, *self._marks.layers)
+
+    @property
+    def channels(self) -> dict[str, Any]:
+        """The image layers by channel, masks and crops left out."""
+        found = {}
+        for image in self.screen.images:
+            layer = self.screen.layer_of(image)
+            if image.kind == "image" and layer in self.viewer.layers:
+                found[image.channel] = layer
+        return found
+
+    def add(self, image: ChannelImage) -> Any:
+        """Add a channel or a mask; return its layer, which may have been there."""
+        there = self.layer_of(image)
+        if there is not None:
+            return there
+        views = self.screen.views(image)
+        several = len(views) > 1
+        active = self.viewer.layers.selection.active
+        add = (
+            self.viewer.add_labels if image.kind == "labels" else self.viewer.add_image
+        )
+        layer = add(
+            views if several else views[0],
+            multiscale=several,
+            **appearance(image),
+        )
+        if image.kind == "labels":
+            layer.editable = False
+        self.screen.show(image, layer)
+        layer.events.set_data.connect(self._on_sliced)
+        layer.events.visible.connect(self._on_sliced)
+        self._layers.append(layer)
+        self._sink(layer, active)
+        self._choose_levels()
+        self._on_sliced()
+        return layer
+
+    def _sink(self, layer: Any, active: Any) -> None:
+        """Put a layer above the other images but below spots and what users drew."""
+        layers = self.viewer.layers
+        below = [layers.index(one) for one in self._layers[:-1] if one in layers]
+        if below:
+            layers.move(layers.index(layer), max(below) + 1)
+        if active is not None and active in layers:
+            layers.selection.active = active
+
+    def layer_of(self, image: ChannelImage) -> Any:
+        """Return the layer that shows an image; None where none does."""
+        layer = self.screen.layer_of(image)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def _choose_levels(self, _event: Any = None) -> None:
+        """In 3-D, show the finest level that can be drawn; in 2-D, napari's choice."""
+        flat = self.viewer.dims.ndisplay == 2
+        images = [i for i in self.screen.images if self.layer_of(i) is not None]
+        seen = max(1, sum(bool(self.layer_of(image).visible) for image in images))
+        for image in images:
+            layer = self.layer_of(image)
+            if not layer.multiscale:
+                continue
+            level = None if flat else level_for_volume(image, VOLUME_VOXELS // seen)
+            if layer.locked_data_level != level:
+                layer.locked_data_level = level
+
+    # --- loading
+
+    def _on_sliced(self, _event: Any = None) -> None:
+        """See what is coming, a little later."""
+        if not self._asked and not self._closed:
+            self._asked = True
+            self._again()
+
+    def _poll(self) -> None:
+        self._asked = False
+        if self._closed:
+            return
+        for image in self.screen.images:
+            if self.layer_of(image) is None:
+                self.screen.hide(image)  # its layer was removed by the user
+        news = self.screen.poll()
+        for layer in news.refresh:
+            layer.refresh(extent=False, thumbnail=not news.pending, highlight=False)
+        self._say(news.pending)
+        for image, why in news.failed.items():
+            self._notify(image, why)
+        self._marks.update(self.screen)
+        if news.pending or news.refresh or not self.screen.resting:
+            self._on_sliced()
+
+    def _say(self, pending: int) -> None:
+        text = f"Loading {pending:,} image chunks" if pending else ""
+        if self._text is None:
+            if not text:
+                return
+            self._text = _add_text(self.viewer)
+        if self._text.text != text:
+            self._text.text = text
+
+    def _notify(self, image: ChannelImage, why: str) -> None:
+        """Tell once that chunks of a channel are missing, and offer a retry."""
+        from napari.utils.notifications import Notification, notification_manager
+
+        notification_manager.dispatch(
+            Notification(
+                f"Channel {image.name}: parts of the image could not be read ({why}). "
+                "They are shown empty and crossed out.",
+                "warning",
+                actions=(("Retry", lambda *_: self.retry()),),
+            )
+        )
+
+    def retry(self) -> None:
+        """Ask again for what could not be read."""
+        if not self._closed:
+            for layer in self.screen.retry():
+                layer.refresh(extent=False)
+            self._marks.update(self.screen)
+            self._on_sliced()
+
+    # --- looking
+
+    def auto_contrast(
+        self, channels: Sequence[str] | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """Fit the contrast to what is in view; return the limits that were set.
+
+        Parameters
+        ----------
+        channels : sequence of str, optional
+            All that are visible by default. One of which nothing is in view, or
+            only one value, keeps its limits.
+        """
+        found = {}
+        for image in self.screen.images:
+            layer = self.layer_of(image)
+            named = channels is None or image.channel in channels
+            if not named or layer is None or image.kind != "image":
+                continue
+            values = self.screen.values_in_view(image)
+            if values is None or (channels is None and not layer.visible):
+                continue
+            step = max(1, round((values.size / _LOOKED_AT) ** 0.5))
+            limits = robust_limits(np.ascontiguousarray(values[..., ::step, ::step]))
+            if limits is not None:
+                layer.contrast_limits = limits
+                found[image.channel] = limits
+        return found
+
+    def image_of(self, channel: str) -> ChannelImage:
+        """Return the image of a channel that has a layer.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+        for image in self.screen.images:
+            if image.channel == channel and image.kind == "image":
+                return image
+        raise NotFoundError(
+            f"channel {channel} is not shown",
+            expected=f"one of {', '.join(self.channels) or 'none'}",
+        )
+
+    # --- crops
+
+    def add_crop(self, box: Crop) -> Any:
+        """Add a box of a channel as a layer of its own."""
+        arguments = appearance(box.image)
+        source = self.layer_of(box.image)
+        if source is not None and box.image.kind == "image":
+            arguments["contrast_limits"] = source.contrast_limits
+            arguments["colormap"] = source.colormap
+        arguments |= {
+            "name": f"{box.image.name} · crop",
+            "scale": box.scale,
+            "translate": box.translate,
+        }
+        add = (
+            self.viewer.add_labels
+            if box.image.kind == "labels"
+            else self.viewer.add_image
+        )
+        active = self.viewer.layers.selection.active
+        layer = add(box.data, **arguments)
+        self._layers.append(layer)
+        self._sink(layer, active)
+        return layer
+
+    def crop(
+        self,
+        center: Sequence[float],
+        size: Sequence[int] = CROP_VOXELS,
+        channels: Sequence[str] | None = None,
+        level: int = 0,
+    ) -> list[Any]:
+        """Add a box around a place at full resolution, for each channel a layer.
+
+        Waits for the voxels; `napari_seespot.crops.crop` in a worker and
+        `add_crop` in the window's thread do the same without.
+
+        Parameters
+        ----------
+        center : sequence of float
+            (z, y, x) in voxels of level 0.
+        size : sequence of int
+            (z, y, x) in voxels of level 0.
+        channels : sequence of str, optional
+            The visible ones by default.
+        level : int
+
+        Raises
+        ------
+        ImageError
+            See `napari_seespot.crops.crop`.
+        StateError
+            No channel is visible.
+        """
+        if channels is None:
+            channels = [c for c, layer in self.channels.items() if layer.visible]
+        if not channels:
+            raise StateError("no channel is visible", hint="Show a channel first")
+        boxes = [crop(self.image_of(c), center, size, level) for c in channels]
+        return [self.add_crop(box) for box in boxes]
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers are the caller's to remove."""
+        if self._closed:
+            return
+        self._closed = True
+        self.viewer.dims.events.ndisplay.disconnect(self._choose_levels)
+        for image in self.screen.images:
+            layer = self.screen.layer_of(image)
+            layer.events.set_data.disconnect(self._on_sliced)
+            layer.events.visible.disconnect(self._on_sliced)
+        self.screen.close()
+        self.viewer.canvas.overlays.pop(_TEXT, None)
+
+
+def _never(_update: Callable[[], None], _delay_ms: int) -> Callable[[], None]:
+    return lambda: None
+
+
+def _add_text(viewer: Any) -> Any:
+    from napari.components.overlays import TextOverlay
+
+    text = TextOverlay(text="", position="bottom_left", font_size=10, visible=True)
+    viewer.canvas.overlays[_TEXT] = text
+    return text

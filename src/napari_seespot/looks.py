@@ -1,0 +1,117 @@
+"""How the channels are shown, as one "look" that can be kept and used again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_seespot.errors import StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["apply_look", "load_look", "look_of", "save_look"]
+
+_KIND = "napari-seespot look"
+_VERSION = 1
+_PLAIN = ("gamma", "opacity", "visible", "blending", "interpolation2d", "rendering")
+
+
+def look_of(layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how image layers are shown, ready for JSON.
+
+    Parameters
+    ----------
+    layers : mapping of str to napari image layer
+        By channel.
+    """
+    channels = {}
+    for channel, layer in layers.items():
+        colormap = layer.colormap
+        channels[channel] = {
+            "contrast_limits": [float(value) for value in layer.contrast_limits],
+            "colormap": {
+                "name": str(colormap.name),
+                "colors": [[float(v) for v in color] for color in colormap.colors],
+                "controls": [float(value) for value in colormap.controls],
+            },
+            **{name: _plain(getattr(layer, name)) for name in _PLAIN},
+        }
+    return {"kind": _KIND, "version": _VERSION, "channels": channels}
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def apply_look(layers: Mapping[str, Any], look: Mapping[str, Any]) -> tuple[str, ...]:
+    """Show layers as a look says; return the channels that it does not have.
+
+    Parameters
+    ----------
+    layers : mapping of str to napari image layer
+        By channel; those that the look does not know stay as they are.
+    look : mapping
+        What `look_of` returned.
+
+    Raises
+    ------
+    StateError
+        A value is none that the layer takes; the layers before it are changed.
+    """
+    channels = look["channels"]
+    for channel, layer in layers.items():
+        for name, value in channels.get(channel, {}).items():
+            try:
+                setattr(layer, name, value)
+            except (TypeError, ValueError, KeyError) as error:
+                raise StateError(
+                    f"channel {channel} cannot be shown with {name} = {value!r}"[:200],
+                    hint="The look was written by hand, or by a newer version",
+                ) from error
+    return tuple(channel for channel in layers if channel not in channels)
+
+
+def save_look(path: str | Path, look: Mapping[str, Any]) -> Path:
+    """Write a look to a JSON file."""
+    path = Path(path)
+    path.write_text(json.dumps(look, indent=1), encoding="utf-8")
+    return path
+
+
+def load_look(path: str | Path) -> dict[str, Any]:
+    """Read what `save_look` wrote.
+
+    Raises
+    ------
+    StateError
+        The file cannot be read or holds something else.
+    """
+    try:
+        look = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StateError(
+            f"the look cannot be read: {error.strerror or error}", where=path
+        ) from error
+    except ValueError as error:
+        raise StateError(
+            f"this is not JSON ({error})", where=path, expected="a saved look"
+        ) from error
+    channels = look.get("channels") if isinstance(look, dict) else None
+    fine = isinstance(channels, dict) and all(
+        isinstance(each, dict) and set(each) <= _KNOWN for each in channels.values()
+    )
+    if not fine or look.get("kind") != _KIND:
+        raise StateError("this is not a look", where=path, expected="a saved look")
+    if look.get("version") != _VERSION:
+        raise StateError(
+            f"the look has version {look.get('version')!r}"[:200],
+            where=path,
+            expected=str(_VERSION),
+            hint="It was saved by another version of napari-seespot",
+        )
+    return dict(look)
+
+
+_KNOWN = {*_PLAIN, "contrast_limits", "colormap"}
