@@ -34,10 +34,11 @@ AUTOMATIC_POINTS = 20_000
 _MARK_SIZE = 3.0  # the ring around a marked spot, relative to the spot
 _SELECTED_SIZE = 1.7  # a selected spot's diameter, relative to the others
 _SELECTED_COLOR = (255, 255, 255, 255)
+_FADED = 0.12  # opacity of what is not highlighted, relative to what is
 _FADE = 0.75  # how much a spot at the slab's border is fainter
 _DEPENDS_ON = frozenset(
     {"mask", "coloring", "selected", "point_size_um", "slab_planes", "picture"}
-    | {"max_points"}
+    | {"max_points", "highlight"}
 )
 
 
@@ -241,7 +242,7 @@ class SpotOverlay:
             view.mask.outside_codes,
             view.mask.counts if whole and self._all_placed else None,
         )
-        alpha = np.ones(len(chosen.rows), np.float32)
+        alpha = _fade(view, chosen.rows, np.ones(len(chosen.rows), np.float32))
         self._show_points(view, chosen.rows, alpha)
         self._finish(Shown("points", len(chosen.rows), chosen.total))
 
@@ -321,7 +322,8 @@ class SpotOverlay:
         values = view.spots.column("zyx"[depth])[rows]
         distance = np.abs(values - np.float32(sight.plane[depth]))
         half = np.float32(view.slab_planes + 0.5)
-        return np.asarray(1 - _FADE * np.minimum(distance / half, 1), np.float32)
+        alpha = np.asarray(1 - _FADE * np.minimum(distance / half, 1), np.float32)
+        return _fade(view, rows, alpha)
 
     def _finish(self, shown: Shown) -> None:
         if shown.picture != "points":
@@ -405,13 +407,13 @@ class SpotOverlay:
             symbol="disc",
             face_color=[0.0, 0.0, 0.0, 0.0],
             border_color="magenta",
-            border_width=0.12,
+            border_width=0.08,
             scale=self._scale,
             translate=self._translate,
             axis_labels=("z", "y", "x"),
             units=("micrometer",) * 3,
             projection_mode="all",
-            canvas_size_limits=(18, 200),
+            canvas_size_limits=(18, 120),
             visible=False,
         )
 
@@ -428,6 +430,12 @@ class SpotOverlay:
         zeros = (0.0,) * self._viewer.dims.ndim
         self._viewer.dims.margin_left = zeros
         self._viewer.dims.margin_right = zeros
+
+
+def _fade(view: View, rows: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return opacities with those of spots lowered that are not highlighted."""
+    faded = view.faded(rows)
+    return alpha if faded is None else np.where(faded, _FADED * alpha, alpha)
 
 
 def _origin(dataset: Any) -> tuple[float, float, float]:
