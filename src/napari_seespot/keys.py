@@ -86,7 +86,7 @@ class ViewerKeys:
         for key in KEYS:
             action = _action(key, session)
             try:
-                if _is_taken(viewer, key.name):
+                if _is_taken(viewer, key):
                     continue
                 viewer.bind_key(key.name, action)
             except ValueError:  # bound to this viewer
@@ -98,7 +98,7 @@ class ViewerKeys:
     def close(self) -> None:
         """Give back the keys that are still ours."""
         for name, action in self._actions.items():
-            if _binding(self._viewer.keymap, name) is action:
+            if any(bound is action for bound in self._viewer.keymap.values()):
                 self._viewer.bind_key(name, None)
         self._actions.clear()
 
@@ -112,14 +112,8 @@ def _action(key: Key, session: Session) -> Callable[[Any], None]:
     return act
 
 
-def _is_taken(viewer: Any, name: str) -> bool:
+def _is_taken(viewer: Any, key: Key) -> bool:
     # napari binds its shortcuts to the class of the viewer's model, whatever class
     # the viewer itself is of.
     keymaps = (vars(kind).get("class_keymap", {}) for kind in type(viewer).__mro__)
-    return any(_binding(keymap, name) is not None for keymap in keymaps)
-
-
-def _binding(keymap: Any, name: str) -> Any:
-    from napari.utils.key_bindings import coerce_keybinding
-
-    return keymap.get(coerce_keybinding(name))
+    return any(str(binding) == key.shown for keymap in keymaps for binding in keymap)
