@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DARK", "LIGHT", "PlotTheme"]
+__all__ = ["DARK", "LIGHT", "PAPER", "PlotTheme"]
 
 
 @dataclass(frozen=True)
@@ -31,3 +31,4 @@ class PlotTheme:
 
 DARK = PlotTheme("#000000", "#868e93", "#f0f1f2", True)
 LIGHT = PlotTheme("#ffffff", "#6b6966", "#3b3a39", False)
+PAPER = PlotTheme("#ffffff", "#5a5a5a", "#111111", False)

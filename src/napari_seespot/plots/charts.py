@@ -1,0 +1,236 @@
+"""What a figure shows, as data: axes and marks, without a screen.
+
+One painter draws every chart, in a dock, in a file and on a page of a report;
+the table behind it comes with it. Places are in data units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+__all__ = [
+    "NOTHING",
+    "Axis",
+    "Bar",
+    "Chart",
+    "Dots",
+    "Mark",
+    "Path",
+    "Picture",
+    "Ramp",
+    "Ribbon",
+    "Word",
+    "nice_ticks",
+    "number_text",
+    "short_number",
+    "stacked",
+]
+
+Limits = tuple[float, float]
+
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no number."""
+
+# Colours are "#rrggbb", or the name of a colour of the theme: "text", "axis",
+# "background".
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a chart.
+
+    Attributes
+    ----------
+    limits : (float, float)
+        The first is left or below; (high, low) turns the axis round.
+    label : str
+    names : tuple of str
+        Of categories: the i-th lies in the middle of i and i + 1. They may have
+        several lines.
+    shown : bool
+        Whether ticks and label are drawn.
+    """
+
+    limits: Limits = (0.0, 1.0)
+    label: str = ""
+    names: tuple[str, ...] = ()
+    shown: bool = True
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A rectangle; with a `key` it can be clicked, with a `text` it is written in."""
+
+    x: Limits
+    y: Limits
+    color: str
+    key: Hashable | None = None
+    tip: str = ""
+    text: str = ""
+    outline: str | None = None
+    alpha: int = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A line through points; `band` fills the area between two lines."""
+
+    x: np.ndarray
+    y: np.ndarray
+    color: str
+    width: float = 1.6
+    dashed: bool = False
+    band: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Dots:
+    """Single places, of `size` pixels; `rgba` colours them one by one."""
+
+    x: np.ndarray
+    y: np.ndarray
+    color: str = "text"
+    size: float = 6.0
+    rgba: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image; its first line is the lowest."""
+
+    rgba: np.ndarray
+    x: Limits
+    y: Limits
+
+
+@dataclass(frozen=True)
+class Ribbon:
+    """A band that flows from a stretch of y at one x to another."""
+
+    x: Limits
+    start: Limits
+    end: Limits
+    color: str
+    key: Hashable | None = None
+    tip: str = ""
+    alpha: int = 130
+
+
+@dataclass(frozen=True)
+class Word:
+    """A text at a place; `anchor` is the share of its box that lies there."""
+
+    x: float
+    y: float
+    text: str
+    anchor: tuple[float, float] = (0.5, 0.5)
+    color: str = "text"
+    boxed: bool = False
+
+
+Mark = Bar | Path | Dots | Picture | Ribbon | Word
+
+
+@dataclass(frozen=True, eq=False)
+class Ramp:
+    """A gradient in the legend, with what its ends stand for."""
+
+    table: np.ndarray
+    low: str
+    high: str
+    label: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A figure.
+
+    Attributes
+    ----------
+    title : str
+    marks : tuple of Mark
+        Drawn one after the other.
+    x, y : Axis
+    legend : tuple of (str, str)
+        Names and their colours.
+    ramp : Ramp or None
+    caption : str
+        A sentence below the title: what is counted, and how.
+    data : DataFrame
+        What the figure was drawn from; what its CSV holds.
+    aspect : float
+        Height over width that suits it.
+    """
+
+    title: str
+    marks: tuple[Mark, ...] = ()
+    x: Axis = field(default_factory=Axis)
+    y: Axis = field(default_factory=Axis)
+    legend: tuple[tuple[str, str], ...] = ()
+    ramp: Ramp | None = None
+    caption: str = ""
+    data: pd.DataFrame = field(default_factory=pd.DataFrame)
+    aspect: float = 0.62
+
+    def with_marks(self, *marks: Mark) -> Chart:
+        """Return the chart with more marks on top."""
+        return replace(self, marks=(*self.marks, *marks))
+
+    @property
+    def keys(self) -> tuple[Any, ...]:
+        """The keys of what can be clicked, in order, each once."""
+        found = {
+            mark.key: None
+            for mark in self.marks
+            if isinstance(mark, (Bar, Ribbon)) and mark.key is not None
+        }
+        return tuple(found)
+
+
+def nice_ticks(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers between two values, `most` of them or a few less.
+
+    Steps are 1, 2 or 5 times a power of ten, after P. S. Heckbert, "Nice
+    numbers for graph labels", Graphics Gems, 1990.
+    """
+    low, high = sorted((float(low), float(high)))
+    span = high - low
+    if not np.isfinite(span) or span <= 0 or most < 1:
+        return [low] if np.isfinite(low) else []
+    rough = span / most
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next((m * power for m in (1, 2, 5) if m * power >= rough), 10 * power)
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return [float(step * i) for i in np.arange(first, last + 1)]
+
+
+def short_number(value: float) -> str:
+    """Return a tick's number: ``"0.25"``, ``"1,500"``, ``"20k"``, ``"1.5M"``."""
+    size = abs(value)
+    for limit, divisor, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if size >= limit:
+            return f"{value / divisor:.4g}{unit}"
+    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}"
+
+
+def number_text(value: float) -> str:
+    """Return a number of a table or a tip: whole ones in full, others rounded."""
+    if not np.isfinite(value):
+        return NOTHING
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:,.4g}"
+
+
+def stacked(values: Sequence[float]) -> list[Limits]:
+    """Return the stretches of values laid end to end, from 0."""
+    ends = np.concatenate([[0.0], np.cumsum(np.asarray(values, float))]).tolist()
+    return list(pairwise(ends))

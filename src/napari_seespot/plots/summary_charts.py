@@ -1,0 +1,297 @@
+"""The charts of a summary: counts, ratios, distributions, memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_seespot.coloring import class_colors, gradient
+from napari_seespot.palette import STATUS_COLORS, channel_colors
+from napari_seespot.picks import Pick, Span
+from napari_seespot.plots.charts import (
+    NOTHING,
+    Axis,
+    Bar,
+    Chart,
+    Mark,
+    Path,
+    Picture,
+    Ramp,
+    number_text,
+    stacked,
+)
+from napari_seespot.plots.shading import shade_classes, shade_counts
+
+if TYPE_CHECKING:
+    from napari_seespot.dataset import Dataset
+    from napari_seespot.densities import Density, Histogram
+    from napari_seespot.unmixing import DyeLine
+
+__all__ = [
+    "channels_chart",
+    "density_chart",
+    "density_table",
+    "histogram_chart",
+    "ratio_chart",
+    "status_chart",
+]
+
+
+def status_chart(
+    table: pd.DataFrame, dataset: Dataset, told: pd.DataFrame | None = None
+) -> Chart:
+    """Draw unchanged, reassigned and removed spots of each channel of detection.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `status_table`.
+    dataset : Dataset
+    told : DataFrame, optional
+        From `compare_summary`; says in the caption how the pipeline's summary
+        differs.
+    """
+    marks: list[Mark] = []
+    for place, (channel, counts) in enumerate(table.iterrows()):
+        total = int(counts.sum())
+        for (low, high), (status, count) in zip(
+            stacked(counts.tolist()), counts.items(), strict=True
+        ):
+            name, chan = str(status), str(channel)
+            tip = f"{dataset.label(chan)}: {count:,} {name} ({_share(count, total)})"
+            if count:
+                marks.append(
+                    Bar(
+                        (low, high),
+                        (place + 0.12, place + 0.88),
+                        STATUS_COLORS[name],
+                        Pick(chan=chan, status=name),
+                        tip,
+                        f"{count:,}",
+                    )
+                )
+    top = float(table.sum(axis=1).max() or 1) if len(table) else 1.0
+    totals = table.sum()
+    return Chart(
+        "Spots by channel of detection",
+        tuple(marks),
+        Axis((0, top * 1.02), "spots"),
+        Axis((len(table), 0), names=_labels(table.index, dataset)),
+        legend=tuple(
+            (f"{name} {int(totals[name]):,}", color)
+            for name, color in STATUS_COLORS.items()
+        ),
+        caption=_difference_text(told),
+        data=table.rename_axis("chan"),
+        aspect=0.16 * max(len(table), 2) + 0.25,
+    )
+
+
+def _difference_text(told: pd.DataFrame | None) -> str:
+    if told is None or not len(told):
+        return ""
+    off = told[told["difference"] != 0]
+    if not len(off):
+        return f"The pipeline's summary agrees in all {len(told)} numbers."
+    largest = int(off["difference"].abs().max())
+    return (
+        f"The pipeline's summary differs in {len(off)} of {len(told)} numbers, "
+        f"by {largest:,} at most: see the table."
+    )
+
+
+def channels_chart(counts: pd.Series[int], dataset: Dataset) -> Chart:
+    """Draw how many spots each channel of detection has."""
+    colors = channel_colors(dataset.channels)
+    marks = tuple(
+        Bar(
+            (place + 0.15, place + 0.85),
+            (0, float(count)),
+            colors[str(chan)],
+            Pick(chan=str(chan)),
+            f"{dataset.label(str(chan))}: {count:,} spots",
+            f"{count:,}",
+        )
+        for place, (chan, count) in enumerate(counts.items())
+    )
+    return Chart(
+        "Spots per channel",
+        marks,
+        Axis((0, max(len(counts), 1)), names=_labels(counts.index, dataset, "\n")),
+        Axis((0, 1.05 * float(max(counts.max(), 1)) if len(counts) else 1), "spots"),
+        data=counts.rename("spots").rename_axis("chan").to_frame(),
+    )
+
+
+def ratio_chart(dataset: Dataset) -> Chart:
+    """Draw the ratio matrix: how strongly each dye shows in each channel."""
+    ratios = dataset.ratios
+    if ratios is None:
+        return Chart("Unmixing ratios", caption="This dataset has no ratios.")
+    steps = gradient()
+    values = ratios.to_numpy(float)
+    high = float(np.nanmax(values)) if values.size else 1.0
+    marks: list[Mark] = []
+    for row, dye in enumerate(map(str, ratios.index)):
+        for column, channel in enumerate(map(str, ratios.columns)):
+            value = values[row, column]
+            share = value / high if high > 0 else 0.0
+            red, green, blue = steps[int(255 * min(max(share, 0), 1))][:3]
+            chan = channel if channel in dataset.channels else None
+            pick = None if chan is None else Pick(chan=chan, unmixed_chan=dye)
+            if dye not in dataset.channels:
+                pick = None
+            tip = (
+                f"Dye {dye} shows in channel {channel} with {value:g}; a click "
+                f"selects the spots detected in {channel} and given to {dye}"
+            )
+            marks.append(
+                Bar(
+                    (column, column + 1), (row, row + 1),
+                    f"#{red:02x}{green:02x}{blue:02x}", pick, tip, f"{value:g}",
+                )
+            )  # fmt: skip
+    return Chart(
+        "Unmixing ratios",
+        tuple(marks),
+        Axis(
+            (0, len(ratios.columns)),
+            "channel",
+            names=_labels(ratios.columns, dataset, "\n"),
+        ),
+        Axis((len(ratios), 0), "dye", names=tuple(map(str, ratios.index))),
+        ramp=Ramp(steps, "0", f"{high:g}", "signal"),
+        data=ratios.rename_axis("dye"),
+        aspect=0.75,
+    )
+
+
+def histogram_chart(
+    counted: Histogram, dataset: Dataset, label: str = "", title: str = ""
+) -> Chart:
+    """Draw a histogram, its classes on top of each other."""
+    classes = counted.classes or ("all",)
+    counts = np.atleast_2d(counted.counts)
+    colors = _class_colors(classes, dataset)
+    edges, marks = counted.edges, list[Mark]()
+    ends = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, 0)])
+    last = counts.shape[1] - 1
+    for code, name in enumerate(classes):
+        for place in np.flatnonzero(counts[code]):
+            low, high = float(edges[place]), float(edges[place + 1])
+            span = Span(counted.column, low, high, bool(place == last))
+            status = name if name in STATUS_COLORS else None
+            marks.append(
+                Bar(
+                    (low, high),
+                    (float(ends[code, place]), float(ends[code + 1, place])),
+                    colors[name],
+                    Pick(status=status, spans=(span,)),
+                    f"{number_text(low)} to {number_text(high)}: "
+                    f"{counts[code, place]:,} {name}",
+                )
+            )
+    top = float(max(counts.sum(axis=0).max(initial=0), 1))
+    table = pd.DataFrame(counts.T, columns=list(classes))
+    table.insert(0, "high", edges[1:])
+    table.insert(0, "low", edges[:-1])
+    return Chart(
+        title or f"Distribution of {counted.column}",
+        tuple(marks),
+        Axis((float(edges[0]), float(edges[-1])), label or counted.column),
+        Axis((0, 1.04 * top), "spots"),
+        legend=tuple((name, colors[name]) for name in classes if len(classes) > 1),
+        data=table,
+    )
+
+
+def density_chart(
+    counted: Density,
+    dataset: Dataset,
+    *,
+    title: str,
+    labels: tuple[str, str],
+    dark: bool,
+    lines: tuple[DyeLine, ...] = (),
+    caption: str = "",
+) -> Chart:
+    """Draw a density, its hue by class where it was counted by class."""
+    from napari_seespot.plots.dye_line_items import visible_part
+
+    x = (float(counted.x_edges[0]), float(counted.x_edges[-1]))
+    y = (float(counted.y_edges[0]), float(counted.y_edges[-1]))
+    if counted.classes:
+        colors = _class_colors(counted.classes, dataset)
+        table = np.array([_bytes(colors[name]) for name in counted.classes], np.uint8)
+        rgba = shade_classes(counted.counts, table, "log", dark=dark)
+        sums = counted.counts.sum(axis=(1, 2))
+        legend = tuple(
+            (f"{name} {int(count):,}", colors[name])
+            for name, count in zip(counted.classes, sums, strict=True)
+        )
+        ramp = None
+    else:
+        rgba = shade_counts(counted.counts, "log", dark=dark)
+        most = int(counted.counts.max(initial=0))
+        steps = gradient() if dark else gradient()[::-1]
+        legend, ramp = (), Ramp(steps[40:], "1", f"{most:,}", "spots a bin")
+    known = channel_colors(dataset.channels)
+    marks: list[Mark] = [Picture(rgba, x, y)]
+    for line in lines:
+        part = visible_part(line.direction, (*x, *y))
+        if part is not None:
+            ends = np.array(part)
+            color = known.get(line.channel, "axis")
+            marks.append(Path(ends * line.dx, ends * line.dy, color))
+    return Chart(
+        title,
+        tuple(marks),
+        Axis(x, labels[0]),
+        Axis(y, labels[1]),
+        legend,
+        ramp,
+        caption,
+        density_table(counted),
+        aspect=0.85,
+    )
+
+
+def density_table(counted: Density) -> pd.DataFrame:
+    """Return the bins that hold spots: their edges and counts, by class."""
+    counts = counted.counts if counted.classes else counted.counts[None]
+    lines, columns = np.nonzero(counts.sum(axis=0))
+    table = {
+        "x_low": counted.x_edges[columns],
+        "x_high": counted.x_edges[columns + 1],
+        "y_low": counted.y_edges[lines],
+        "y_high": counted.y_edges[lines + 1],
+    }
+    for place, name in enumerate(counted.classes or ("spots",)):
+        table[name] = counts[place, lines, columns]
+    return pd.DataFrame(table)
+
+
+def _class_colors(classes: tuple[str, ...], dataset: Dataset) -> dict[str, str]:
+    channels = tuple(dataset.channels)
+    known = {
+        **class_colors("unmixed_chan", channels),
+        **class_colors("status", channels),
+        "all": "#56b4e9",
+    }
+    return {name: known[name] for name in classes}
+
+
+def _labels(
+    channels: pd.Index, dataset: Dataset, between: str = " · "
+) -> tuple[str, ...]:
+    return tuple(dataset.label(str(name)).replace(" · ", between) for name in channels)
+
+
+def _share(part: float, total: float) -> str:
+    return f"{part / total:.1%}" if total else NOTHING
+
+
+def _bytes(color: str) -> list[int]:
+    return [*(int(color[i : i + 2], 16) for i in (1, 3, 5)), 255]
