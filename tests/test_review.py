@@ -19,6 +19,7 @@ import napari_seespot as nss
 from napari_seespot.errors import SeeSpotError, StateError
 from napari_seespot.review import (
     VERDICTS,
+    Plan,
     Review,
     Verdict,
     agreement,
@@ -128,9 +129,28 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
         Review(tmp_path / "folder", "ada")
     review = Review(tmp_path / "a.jsonl", "ada")
     (tmp_path / "a.jsonl").mkdir()
-    with pytest.raises(SeeSpotError, match="the verdict was not kept"):
+    with pytest.raises(SeeSpotError, match="verdict cannot be written"):
         review.judge(1, "right", "s")
     assert not review.entries
+
+
+def test_the_plan_is_kept(tmp_path: Path, spots: nss.Spots) -> None:
+    path = tmp_path / "review.jsonl"
+    review = Review(path, "ada")
+    assert review.plan is None
+    plan = Plan(3, ("status", "r"), 7)
+    review.begin(plan)
+    review.judge(1, "right", "s")
+    review.begin(plan)
+    with path.open("a") as file:
+        file.write('{"plan": {"per_stratum": 0, "by": ["r"], "seed": 1}}\n')
+        file.write('{"plan": {"per_stratum": 1, "by": ["beauty"], "seed": 1}}\n')
+    again = Review(path, "bob")
+    assert again.plan == plan
+    assert len(again.entries) == 1
+    assert list(plan.draw(spots).rows) == list(
+        draw_queue(spots, 3, ["status", "r"], 7).rows
+    )
 
 
 _WRITER = """

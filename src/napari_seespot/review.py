@@ -7,8 +7,6 @@ the computer stops; several reviewers may judge the same queue.
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -16,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot._user_data import append, read_lines
+from napari_seespot.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VERDICTS",
+    "Plan",
     "Queue",
     "Review",
     "Verdict",
@@ -186,6 +186,19 @@ class Entry:
     at: str = ""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How a queue is drawn: what `draw_queue` takes, so that a review goes on."""
+
+    per_stratum: int = 20
+    by: tuple[str, ...] = _BY
+    seed: int = 0
+
+    def draw(self, spots: Spots) -> Queue:
+        """Draw the queue."""
+        return draw_queue(spots, self.per_stratum, self.by, self.seed)
+
+
 class Review:
     """Verdicts in an append-only file: one JSON object a line.
 
@@ -197,6 +210,13 @@ class Review:
     path : Path
     reviewer : str
 
+    Attributes
+    ----------
+    entries : list of Entry
+        All verdicts in the file, of all reviewers.
+    plan : Plan or None
+        How the queue was drawn that the file is about.
+
     Raises
     ------
     SeeSpotError
@@ -206,7 +226,22 @@ class Review:
     def __init__(self, path: Path, reviewer: str) -> None:
         self.path = path
         self.reviewer = reviewer
-        self.entries = _read(path)
+        lines = read_lines(path, "the review")
+        self.entries = [entry for entry in map(_entry, lines) if entry is not None]
+        plans = [plan for plan in map(_plan, lines) if plan is not None]
+        self.plan: Plan | None = plans[-1] if plans else None
+
+    def begin(self, plan: Plan) -> None:
+        """Write down how the queue is drawn, unless that is what stands there.
+
+        Raises
+        ------
+        SeeSpotError
+            When the file cannot be written.
+        """
+        if plan != self.plan:
+            append(self.path, {"plan": asdict(plan)}, "the review")
+            self.plan = plan
 
     def judge(
         self, spot_id: int, verdict: Verdict, stratum: str, note: str = ""
@@ -227,7 +262,7 @@ class Review:
             )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = Entry(int(spot_id), verdict, stratum, self.reviewer, note, now)
-        _append(self.path, json.dumps(asdict(entry)))
+        append(self.path, asdict(entry), "the verdict")
         self.entries.append(entry)
         return entry
 
@@ -244,41 +279,20 @@ class Review:
         return {e.spot_id for e in self.entries if e.reviewer == self.reviewer}
 
 
-def _append(path: Path, line: str) -> None:
+def _plan(line: dict[str, Any]) -> Plan | None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+b") as file:
-            # A line that a stop cut short must not swallow this one.
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    line = "\n" + line
-            file.write((line + "\n").encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise SeeSpotError(
-            f"the verdict cannot be written: {error.strerror}",
-            where=path,
-            hint="Free some space, or choose another file; the verdict was not kept",
-        ) from error
+        values = line["plan"]
+        by = tuple(values["by"])
+        plan = Plan(int(values["per_stratum"]), by, int(values["seed"]))
+    except (KeyError, TypeError, ValueError):  # a verdict
+        return None
+    return plan if plan.per_stratum > 0 and set(by) <= set(_BY) else None
 
 
-def _read(path: Path) -> list[Entry]:
+def _entry(line: dict[str, Any]) -> Entry | None:
     try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
-    except OSError as error:
-        raise SeeSpotError(
-            f"the review cannot be read: {error.strerror}", where=path
-        ) from error
-    return [entry for entry in map(_entry, lines) if entry is not None]
-
-
-def _entry(line: bytes) -> Entry | None:
-    try:
-        values = json.loads(line)
-        entry = Entry(**values)
-    except (TypeError, ValueError, RecursionError):  # cut short by a stop
+        entry = Entry(**line)
+    except TypeError:  # a plan, or nothing of ours
         return None
     known = entry.verdict in VERDICTS and isinstance(entry.spot_id, int)
     return entry if known and isinstance(entry.reviewer, str) else None
