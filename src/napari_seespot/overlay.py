@@ -171,7 +171,7 @@ class SpotOverlay:
         """The layers that belong to the overlay now."""
         return (self._pool.layer, self._raster, self._mark)
 
-    def world(self, position: tuple[float, float, float]) -> tuple[float, ...]:
+    def world(self, position: tuple[float, ...]) -> tuple[float, ...]:
         """Return a position in voxels as (z, y, x) in um."""
         return tuple(
             value * scale + start
@@ -179,6 +179,12 @@ class SpotOverlay:
                 position, self._scale, self._translate, strict=True
             )
         )
+
+    @property
+    def _middle(self) -> tuple[float, ...]:
+        """Return a place in the volume, where a layer widens napari's world least."""
+        ends = zip(self._extent.low, self._extent.high, strict=True)
+        return tuple((low + high) / 2 for low, high in ends)
 
     def mark(self, row: int) -> None:
         """Draw a ring around a spot."""
@@ -393,7 +399,7 @@ class SpotOverlay:
             axis_labels=("z", "y", "x"),
             units=("micrometer",) * 3,
             scale=self._scale,
-            translate=self._translate,
+            translate=self.world(self._middle),
             visible=False,
         )
         layer.led = True
@@ -401,7 +407,7 @@ class SpotOverlay:
 
     def _new_mark(self) -> Any:
         return self._viewer.add_points(
-            [[0.0, 0.0, 0.0]],
+            [self._middle],
             ndim=3,
             name="Marked spot",
             symbol="disc",
