@@ -15,9 +15,9 @@ from napari_seespot.errors import SeeSpotError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["get_reader", "read"]
+__all__ = ["NO_LAYERS", "get_reader", "read"]
 
-_NO_LAYERS: list[tuple[Any, ...]] = [(None,)]
+NO_LAYERS: list[tuple[Any, ...]] = [(None,)]
 """How a reader tells napari that it did what was to be done."""
 
 _SERVER = re.compile(r"https?://[^/\s]+:\d+(/?|/\?.*)", re.IGNORECASE)
@@ -96,7 +96,7 @@ def read(path: str, **_: Any) -> list[Any]:
         opening.open(path)
     else:
         opening.open_now(path)
-    return _NO_LAYERS
+    return NO_LAYERS
 
 
 def _layers(path: str) -> list[Any]:

@@ -136,6 +136,14 @@ class DatasetList(QWidget):
         """Show other entries; what is chosen stays chosen when it is still there."""
         before = self.entry
         self.items.clear()
+        self._append(entries, before)
+
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """Show more entries below the others."""
+        if entries:
+            self._append(entries, self.entry)
+
+    def _append(self, entries: Sequence[Entry], before: Entry | None) -> None:
         for entry in entries:
             item = QListWidgetItem(f"{entry.name}\n{entry.facts}")
             item.setData(_ROLE, entry)

@@ -34,6 +34,7 @@ KINDS = [
     ("SeeSpot server", "server"),
     ("S3 bucket", "s3"),
     ("Built-in sample", "sample"),
+    ("Built-in sample, a million spots", "sample-million"),
 ]
 """Where datasets come from: what the user reads, and our name."""
 
@@ -44,6 +45,7 @@ HINTS = {
     "server": "List shows the server's datasets; Open alone takes the one it serves.",
     "s3": "s3://bucket, or s3://bucket/prefix, with datasets in it.",
     "sample": "An invented dataset; it is made once, in some seconds.",
+    "sample-million": "Invented spots without images; made once, in some seconds.",
 }
 
 FILE_FILTER = (

@@ -19,6 +19,7 @@ from napari_seespot._addresses import redact
 from napari_seespot.errors import CancelledError, SeeSpotError
 from napari_seespot.preparing import prepare
 from napari_seespot.recent import remember_dataset
+from napari_seespot.sample import SAMPLES
 from napari_seespot.session import Session
 from napari_seespot.sources import open_dataset
 from napari_seespot.sources._task import Task
@@ -197,7 +198,7 @@ class Opening:
             # and must be able to go on.
             self._fail(error)
             return
-        if request.uri != "sample":
+        if request.uri not in SAMPLES:
             remember_dataset(prepared.session.dataset, request.options)
         self._end(prepared.session)
         tell(prepared.messages)

@@ -55,11 +55,12 @@ class PluginSettings:
         )
 
     def options_for(self, uri: str) -> dict[str, Any]:
-        """Return what `open_dataset` and `list_datasets` need to know of S3.
+        """Return what `open_dataset` needs to know of S3.
 
-        Images of a server's dataset lie in S3 too.
+        The images of a server's dataset lie in S3 too, also of one that was saved.
         """
-        if not uri.lower().startswith(("s3://", "http://", "https://")):
+        remote = uri.lower().startswith(("s3://", "http://", "https://"))
+        if not remote and not uri.lower().endswith(".json"):
             return {}
         from napari_seespot._addresses import StorageOptions
 

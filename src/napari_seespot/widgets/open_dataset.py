@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QDockWidget, QFileDialog
 
 from napari_seespot.errors import CancelledError
 from napari_seespot.recent import recent_datasets
+from napari_seespot.sample import SAMPLES
 from napari_seespot.widgets._column_mapping import UnmappedError, table_path
 from napari_seespot.widgets._dataset_list import DatasetList, entry_of_recent
 from napari_seespot.widgets._dock import SessionDock
@@ -177,8 +178,8 @@ class OpenDatasetWidget(SessionDock):
     def target(self) -> tuple[str, dict[str, Any]]:
         """What *Open* opens: an address, "" for nothing, and options."""
         kind, entry = self.kind.value, self._entry
-        if kind == "sample":
-            return "sample", {}
+        if kind in SAMPLES:
+            return str(kind), {}
         address = str(self.address.value).strip()
         options: dict[str, Any] = {}
         if kind == "server":
@@ -267,10 +268,13 @@ class OpenDatasetWidget(SessionDock):
         uri, _ = self.target
         self._show_details(Details())
         self._show_enabled()
-        if self.kind.value in ("folder", "file", "recent") and uri:
-            self._asker.submit(lambda _job: details_of(uri), done=self._show_details)
-        else:
+        if self.kind.value == "server" or not uri:
             self._asker.cancel()
+            return
+        options = plugin_settings().options_for(uri)
+        self._asker.submit(
+            lambda _job: details_of(uri, options), done=self._show_details
+        )
 
     def _show_details(self, details: Details) -> None:
         self._details = details
@@ -295,20 +299,33 @@ class OpenDatasetWidget(SessionDock):
         self._say("")
         settings = plugin_settings()
         settings.apply()
-        options = settings.options_for(address)
+        # A server is asked for its datasets only, not for images in S3.
+        options = settings.options_for(address) if self._kind == "s3" else {}
+        found: list[Entry] = []
+
+        def ask(job: Job) -> None:
+            list_entries(address, options, job, found)
+
+        self._show_entries([], "")
+        self._lister.submit(
+            ask,
+            done=lambda _none: self._show_listed(address, found),
+            failed=self._report,
+            progress=lambda _share, text: self._show_found(found, text),
+        )
         self.task.say(f"Asking {address.rpartition('@')[2]}")
 
-        def ask(job: Job) -> list[Entry]:
-            return list_entries(address, options, job)
+    def _show_found(self, found: list[Entry], text: str) -> None:
+        """Show what was found so far; the worker may go on appending."""
+        self.datasets.extend(found[self.datasets.items.count() : len(found)])
+        self.task.say(text)
 
-        self._lister.submit(
-            ask, done=partial(self._show_listed, address), failed=self._report
-        )
-
-    def _show_listed(self, address: str, entries: list[Entry]) -> None:
-        self._show_entries(entries, address)
-        if len(entries) == 1:
-            self.datasets.choose(entries[0].uri)
+    def _show_listed(self, address: str, found: list[Entry]) -> None:
+        self._show_found(found, "")
+        self._listed = address
+        self._show_hint()
+        if len(found) == 1:
+            self.datasets.choose(found[0].uri)
 
     # ---- opening
 
