@@ -110,6 +110,14 @@ class Labels:
             return np.zeros(n, np.uint16)
         return np.asarray(self._codes[picked])
 
+    @property
+    def ranks(self) -> np.ndarray:
+        """The place of each number of `codes` in the order of the labels, int32."""
+        ranks = np.empty(len(self._names), np.int32)
+        order = sorted(range(len(self._names)), key=self._names.__getitem__)
+        ranks[order] = np.arange(len(order))
+        return ranks
+
     def column(self, rows: Any = None) -> Any:
         """Return the labels as a categorical, null for none; for tables."""
         codes = self.codes(rows).astype(np.int32) - 1
