@@ -313,14 +313,17 @@ class SpotOverlay:
             picture = picture.transpose(1, 0, 2)
         data = np.expand_dims(picture, depth)
         layer = self._raster
+        same = layer.data.shape == data.shape and np.may_share_memory(layer.data, data)
+        if not same:
+            # First: a hidden layer's extent, and with it napari's sliders and home
+            # view, follows its place but not its data.
+            layer.data = data
         if not np.allclose(layer.scale, scale):
             layer.scale = scale
-        if not np.allclose(layer.translate, translate):
+        if not same or not np.allclose(layer.translate, translate):
             layer.translate = translate
-        if layer.data.shape == data.shape and np.may_share_memory(layer.data, data):
+        if same:
             layer.refresh(extent=False, thumbnail=False, highlight=False)
-        else:
-            layer.data = data
 
     def _opacity(self, view: View, sight: Sight, rows: np.ndarray) -> np.ndarray:
         """Return how opaque spots are by their distance from the plane, float32."""
