@@ -315,9 +315,10 @@ def estimate(table: pd.DataFrame, sizes: dict[str, int]) -> pd.DataFrame:
     DataFrame
         One row a stratum: `size`, `judged`, `wrong`, `error`, `low`, `high` (95 %
         Wilson), and a last row ``"all"``: the errors weighted by the sizes of the
-        strata that were judged, with the normal interval of a stratified sample
-        (Cochran 1977, Sampling Techniques, 5.6:
-        ``sum W_h^2 (1 - n_h/N_h) p_h (1 - p_h) / (n_h - 1)``).
+        strata that were judged. Its interval is put together from those of the
+        strata (MOVER: Zou and Donner 2008, Stat. Med. 27, 1693-1702),
+        ``p - sqrt(sum w_h^2 (p_h - l_h)^2)`` to ``p + sqrt(sum w_h^2 (u_h - p_h)^2)``,
+        which unlike the normal one does not vanish where no verdict was wrong.
     """
     judged = table[table["verdict"].isin(["right", "wrong"])]
     rows = {}
@@ -340,10 +341,10 @@ def _whole(by_stratum: pd.DataFrame) -> tuple[float, ...]:
         return (*total, np.nan, 0.0, 1.0)
     weight, p = size / size.sum(), known["error"].to_numpy(float)
     error = float((weight * p).sum())
-    left = np.clip(1 - judged / size, 0, 1)
-    variance = weight**2 * left * p * (1 - p) / np.maximum(judged - 1, 1)
-    half = 1.959964 * float(np.sqrt(variance.sum()))
-    return (*total, error, max(error - half, 0.0), min(error + half, 1.0))
+    low, high = known["low"].to_numpy(float), known["high"].to_numpy(float)
+    below = float(np.sqrt(np.square(weight * (p - low)).sum()))
+    above = float(np.sqrt(np.square(weight * (high - p)).sum()))
+    return (*total, error, max(error - below, 0.0), min(error + above, 1.0))
 
 
 def agreement(table: pd.DataFrame, first: str, second: str) -> tuple[float, int]:
