@@ -229,6 +229,7 @@ class SpotOverlay:
         if not self._has_points or self._raster not in self._viewer.layers:
             as_points = self._has_points
         if as_points:
+            self._free_slider(*sight.sliced)
             total = len(rows)
             if total > self.budget:
                 rows = self._session.index.most_important(rows, self.budget)
@@ -324,6 +325,18 @@ class SpotOverlay:
             layer.translate = translate
         if same:
             layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def _free_slider(self, depth: int) -> None:
+        """Shrink a hidden picture of another slicing axis to a voxel.
+
+        napari's sliders step by the smallest scale of all layers: the pixels of a
+        picture across the planes would make a step in z a fraction of a plane.
+        """
+        layer = self._raster
+        if layer.data.shape[depth] > 1:
+            layer.data = np.zeros((1, 1, 1, 4), np.uint8)
+            layer.scale = self._scale
+            layer.translate = self.world(self._middle)
 
     def _opacity(self, view: View, sight: Sight, rows: np.ndarray) -> np.ndarray:
         """Return how opaque spots are by their distance from the plane, float32."""
