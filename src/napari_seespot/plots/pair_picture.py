@@ -32,7 +32,9 @@ __all__ = [
     "PairPicture",
     "PairPoints",
     "PairRequest",
+    "automatic_axis",
     "bins_for",
+    "selected_passing",
 ]
 
 Limits = tuple[float, float, float, float]
@@ -199,7 +201,7 @@ class PairPainter:
         counted = self._density(request, limits, by, view.where, "all", cancelled)
         bins = bins_for(counted.total, request.size)
         shown = _coarser(counted, bins)
-        chosen = _selected_passing(view)
+        chosen = selected_passing(view)
         tint = None
         points = None
         if view.plot == "points":
@@ -254,7 +256,7 @@ class PairPainter:
         low_high = []
         for channel in request.pair:
             key = ("limits", channel, view.limits_mode, view.mask.key)
-            low_high += self._keep(key, partial(_automatic_axis, view, channel))
+            low_high += self._keep(key, partial(automatic_axis, view, channel))
         x0, x1, y0, y1 = low_high
         return (x0, x1, y0, y1)
 
@@ -341,7 +343,7 @@ def _shade(shown: Density, request: PairRequest) -> np.ndarray:
     return shade_counts(shown.counts, scale, dark=request.dark)
 
 
-def _selected_passing(view: View) -> np.ndarray | None:
+def selected_passing(view: View) -> np.ndarray | None:
     """Return the selected rows that pass, None where nothing is selected."""
     if view.selected is None or view.where is None:
         return view.selected
@@ -352,7 +354,7 @@ def _count(mask: np.ndarray | None) -> int:
     return 0 if mask is None else int(np.count_nonzero(mask))
 
 
-def _automatic_axis(view: View, channel: str) -> tuple[float, float]:
+def automatic_axis(view: View, channel: str) -> tuple[float, float]:
     """Return the ends of an axis for the rows that pass.
 
     Where none passes, for all rows: the axes then stay where they can be read.

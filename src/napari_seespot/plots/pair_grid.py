@@ -1,0 +1,225 @@
+"""Pictures of all channel pairs, computed without a screen, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_seespot.densities import Density, density
+from napari_seespot.palette import channel_colors
+from napari_seespot.plots.charts import Axis, Chart, Path, Picture
+from napari_seespot.plots.dye_line_items import visible_part
+from napari_seespot.plots.pair_picture import (
+    automatic_axis,
+    bins_for,
+    selected_passing,
+)
+from napari_seespot.plots.shading import selection_shade, shade_classes, shade_counts
+from napari_seespot.plots.summary_charts import density_table
+from napari_seespot.unmixing import dye_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from napari_seespot.plots.pair_picture import Limits
+    from napari_seespot.plots.theme import PlotTheme
+    from napari_seespot.resolve import View
+
+__all__ = ["GridRequest", "PairCellPicture", "PairGridPainter", "cell_chart"]
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class GridRequest:
+    """What to paint.
+
+    Attributes
+    ----------
+    view : View
+    pairs : sequence of (str, str)
+        In the order in which they are to be painted.
+    zooms : mapping of pair to Limits
+        Axes that the user has zoomed to; others are fixed or automatic.
+    size : (int, int)
+        Width and height of a picture in pixels of the screen.
+    theme : PlotTheme
+    """
+
+    view: View
+    pairs: Sequence[Pair]
+    zooms: Mapping[Pair, Limits]
+    size: tuple[int, int]
+    theme: PlotTheme
+
+
+@dataclass(frozen=True, eq=False)
+class PairCellPicture:
+    """One pair's picture.
+
+    Attributes
+    ----------
+    pair : (str, str)
+    limits : Limits
+        x low, x high, y low, y high.
+    counted : Density
+        All spots that pass and lie within the limits.
+    rgba : ndarray of uint8, shape (lines, columns, 4)
+        The first line is the lowest.
+    tint : ndarray of uint8, same shape, or None
+        Over `rgba`: where selected spots are.
+    """
+
+    pair: Pair
+    limits: Limits
+    counted: Density
+    rgba: np.ndarray
+    tint: np.ndarray | None
+
+
+class PairGridPainter:
+    """Paints all pairs, and keeps those that need not be painted again.
+
+    For one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Pair, tuple[tuple[Any, ...], PairCellPicture]] = {}
+        self._axes: dict[str, tuple[tuple[Any, ...], tuple[float, float]]] = {}
+
+    def paint(
+        self, request: GridRequest, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[PairCellPicture]:
+        """Yield the pairs' pictures, in the order of the request.
+
+        Raises
+        ------
+        CancelledError
+            When `cancelled` said True.
+        """
+        chosen = selected_passing(request.view)
+        for pair in request.pairs:
+            limits = self._limits(request, pair)
+            key = _key(request, limits)
+            known = self._kept.get(pair)
+            if known is not None and known[0] == key:
+                yield known[1]
+                continue
+            picture = _paint(request, pair, limits, chosen, cancelled)
+            self._kept[pair] = (key, picture)
+            yield picture
+
+    def _limits(self, request: GridRequest, pair: Pair) -> Limits:
+        fixed = request.zooms.get(pair)
+        if fixed is not None:
+            return fixed
+        (x0, x1), (y0, y1) = (self._axis(request.view, name) for name in pair)
+        return (x0, x1, y0, y1)
+
+    def _axis(self, view: View, channel: str) -> tuple[float, float]:
+        """Return a channel's automatic axis: the same in all pairs."""
+        key = (view.dataset, view.mask, view.limits_mode)
+        if channel not in self._axes or self._axes[channel][0] != key:
+            self._axes[channel] = (key, automatic_axis(view, channel))
+        return self._axes[channel][1]
+
+
+def _key(request: GridRequest, limits: Limits) -> tuple[Any, ...]:
+    """Return what a picture depends on; masks and colourings compare as objects."""
+    view = request.view
+    selected = None if view.selected is None else _Same(view.selected)
+    fixed = (view.dataset, view.mask, view.coloring, selected, view.count_scale)
+    return (*fixed, limits, _bins(request), request.theme)
+
+
+def _bins(request: GridRequest) -> tuple[int, int]:
+    return bins_for(max(request.view.mask.count, 1), request.size)
+
+
+class _Same:
+    """Compares an array by what it is, not by what it holds."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._array is self._array
+
+    __hash__ = None  # type: ignore[assignment]  # it is only compared
+
+
+def _paint(
+    request: GridRequest,
+    pair: Pair,
+    limits: Limits,
+    chosen: np.ndarray | None,
+    cancelled: Callable[[], bool] | None,
+) -> PairCellPicture:
+    view, theme = request.view, request.theme
+    x0, x1, y0, y1 = limits
+    by = view.coloring.by if view.coloring.names else None
+    bins = _bins(request)
+
+    def count(by: str | None, where: np.ndarray | None) -> Density:
+        return density(
+            view.spots,
+            *pair,
+            bins=bins,
+            limits=((x0, x1), (y0, y1)),
+            by=by,
+            where=where,
+            cancelled=cancelled,
+        )
+
+    counted = count(by, view.where)
+    scale: Any = view.count_scale
+    if counted.classes:
+        colors = view.coloring.table
+        rgba = shade_classes(counted.counts, colors, scale, dark=theme.dark)
+    else:
+        rgba = shade_counts(counted.counts, scale, dark=theme.dark)
+    tint = None
+    if chosen is not None:
+        total = counted.counts.sum(axis=0) if counted.classes else counted.counts
+        tint = selection_shade(count(None, chosen).counts, total, theme.text)
+    return PairCellPicture(pair, limits, counted, rgba, tint)
+
+
+def cell_chart(
+    picture: PairCellPicture, view: View, *, lines: bool = True, labels: bool = False
+) -> Chart:
+    """Return a pair's picture as a chart.
+
+    Parameters
+    ----------
+    picture : PairCellPicture
+    view : View
+        That was painted.
+    lines : bool
+        Whether to draw the dye lines.
+    labels : bool
+        Whether the axes have labels of their own, beside the title.
+    """
+    dataset, (a, b) = view.dataset, picture.pair
+    x0, x1, y0, y1 = picture.limits
+    images = [Picture(picture.rgba, (x0, x1), (y0, y1))]
+    if picture.tint is not None:
+        images.append(Picture(picture.tint, (x0, x1), (y0, y1)))
+    colors = channel_colors(dataset.channels)
+    paths = []
+    for line in dye_lines(dataset.ratios, (a, b)) if lines else ():
+        part = visible_part(line.direction, picture.limits)
+        if part is not None:
+            ends = np.array(part)
+            color = colors.get(line.channel, "axis")
+            paths.append(Path(ends * line.dx, ends * line.dy, color, 1.2))
+    return Chart(
+        f"{dataset.label(a)} / {dataset.label(b)}",
+        (*images, *paths),
+        Axis((x0, x1), f"{dataset.label(a)} intensity" if labels else ""),
+        Axis((y0, y1), f"{dataset.label(b)} intensity" if labels else ""),
+        data=density_table(picture.counted),
+        aspect=0.8,
+    )

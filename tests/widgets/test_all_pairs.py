@@ -1,0 +1,263 @@
+"""The All pairs dock: every picture against numpy, zooming, linking, choosing."""
+
+import numpy as np
+import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_seespot import sessions
+from napari_seespot.plots.pair_cell import zoomed
+from napari_seespot.plots.pair_grid import GridRequest, PairGridPainter
+from napari_seespot.plots.theme import DARK
+from napari_seespot.session import Session
+from napari_seespot.widgets.all_pairs import AllPairsWidget
+
+FOUR = ("488", "514", "561", "594")
+
+
+@pytest.fixture
+def session(make_session):
+    return make_session(channels=FOUR)
+
+
+@pytest.fixture
+def dock(viewer, session, qtbot):
+    dock = AllPairsWidget(viewer)
+    dock.native.resize(420, 700)
+    dock.native.show()
+    qtbot.waitExposed(dock.native)
+    painted(dock, qtbot)
+    yield dock
+    if isalive(dock.native):
+        dock.native.close()
+        dock.native.deleteLater()
+
+
+def painted(dock, qtbot):
+    QApplication.processEvents()
+    QApplication.processEvents()
+    qtbot.waitUntil(lambda: not dock._worker.busy, timeout=20_000)
+    QApplication.processEvents()
+
+
+def passing(session):
+    table = session.dataset.spots.to_pandas()
+    return table[session.view.mask.of(slice(None))]
+
+
+def in_limits(table, pair, limits):
+    x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in pair)
+    x0, x1, y0, y1 = limits
+    return int(((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)).sum())
+
+
+def drawn(cell):
+    data = cell.chart.data
+    return int(data[[c for c in data if not c.startswith(("x_", "y_"))]].sum().sum())
+
+
+def test_all_pairs_are_counted_as_numpy_counts(session):
+    view = session.view
+    pairs = session.dataset.channel_pairs
+    request = GridRequest(view, pairs, {}, (128, 128), DARK)
+    table = passing(session)
+    pictures = list(PairGridPainter().paint(request))
+    assert [picture.pair for picture in pictures] == pairs
+    for picture in pictures:
+        d = picture.counted
+        status = table["status"].astype(str).to_numpy()
+        x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in picture.pair)
+        for place, name in enumerate(d.classes):
+            rows = status == name
+            wanted = np.histogram2d(y[rows], x[rows], bins=(d.y_edges, d.x_edges))[0]
+            assert (d.counts[place] == wanted).all()
+
+
+def test_a_channel_has_one_automatic_axis(session):
+    request = GridRequest(
+        session.view, session.dataset.channel_pairs, {}, (64, 64), DARK
+    )
+    axes = {}
+    for picture in PairGridPainter().paint(request):
+        x0, x1, y0, y1 = picture.limits
+        for channel, axis in zip(picture.pair, ((x0, x1), (y0, y1)), strict=True):
+            assert axes.setdefault(channel, axis) == axis
+
+
+def test_pictures_that_did_not_change_are_kept(session):
+    pairs = session.dataset.channel_pairs
+    painter = PairGridPainter()
+    first = list(painter.paint(GridRequest(session.view, pairs, {}, (64, 64), DARK)))
+    zooms = {pairs[0]: (0.0, 9.0, 0.0, 9.0)}
+    again = list(painter.paint(GridRequest(session.view, pairs, zooms, (64, 64), DARK)))
+    assert [a is b for a, b in zip(first, again, strict=True)] == [
+        False, *[True] * (len(pairs) - 1),
+    ]  # fmt: skip
+    session.select_rows(session.dataset.spots.codes("status") == 1)
+    marked = list(painter.paint(GridRequest(session.view, pairs, {}, (64, 64), DARK)))
+    assert all(picture.tint is not None for picture in marked)
+    assert all(picture.tint is None for picture in first)
+
+
+def test_the_dock_shows_every_pair(dock, session):
+    assert list(dock.cells) == session.dataset.channel_pairs
+    table = passing(session)
+    for pair, cell in dock.cells.items():
+        assert drawn(cell) == in_limits(table, pair, cell.limits)
+    assert dock.cells["488", "514"].chart.title == "488 · Crh / 514 · Penk"
+    assert [cell.current for cell in dock.cells.values()] == [True, *[False] * 5]
+    assert dock._columns == 2
+
+
+def test_the_pictures_follow_filters_and_selection(dock, session, qtbot):
+    session.state.filters.ranges["r"] = (0.2, 0.9)
+    painted(dock, qtbot)
+    table = passing(session)
+    for pair, cell in dock.cells.items():
+        assert drawn(cell) == in_limits(table, pair, cell.limits)
+    images = len(dock.cells["488", "514"].chart.marks)
+    session.select_rows(session.view.mask.of(slice(None)))
+    painted(dock, qtbot)
+    assert len(dock.cells["488", "514"].chart.marks) == images + 1
+    session.state.filters.ranges["r"] = (5, 6)
+    painted(dock, qtbot)
+    assert dock.cells["488", "514"].message == "No spot here"
+
+
+def test_linked_axes_follow_a_zoom_and_are_counted_anew(dock, session, qtbot):
+    cell = dock.cells["488", "561"]
+    others = {pair: dock.cells[pair].limits for pair in dock.cells}
+    cell.zoomed.emit((0.0, 200.0, 50.0, 300.0))
+    assert cell.limits == (0.0, 200.0, 50.0, 300.0)  # at once
+    painted(dock, qtbot)
+    table = passing(session)
+    for pair, now in ((pair, dock.cells[pair].limits) for pair in dock.cells):
+        for place, channel in enumerate(pair):
+            axis = {"488": (0.0, 200.0), "561": (50.0, 300.0)}.get(channel)
+            was = others[pair][2 * place : 2 * place + 2]
+            assert now[2 * place : 2 * place + 2] == (axis or was)
+        assert drawn(dock.cells[pair]) == in_limits(table, pair, now)
+    dock.reset_axes()
+    painted(dock, qtbot)
+    assert {pair: dock.cells[pair].limits for pair in dock.cells} == others
+
+
+def test_axes_that_are_not_linked_stay(dock, qtbot):
+    dock.link_box.value = False
+    painted(dock, qtbot)
+    before = dock.cells["488", "514"].limits
+    dock.cells["488", "561"].zoomed.emit((0.0, 200.0, 50.0, 300.0))
+    painted(dock, qtbot)
+    assert dock.cells["488", "561"].limits == (0.0, 200.0, 50.0, 300.0)
+    assert dock.cells["488", "514"].limits == before
+    dock.cells["488", "561"].zoomed.emit((5.0, 5.0, 0.0, 1.0))  # nothing between
+    assert dock.cells["488", "561"].limits == (0.0, 200.0, 50.0, 300.0)
+
+
+def test_fixed_axes_of_the_state_are_shown(dock, session, qtbot):
+    session.state.limits.fixed["488/561"] = (1.0, 2.0, 3.0, 4.0)
+    session.state.pair = ("488", "561")
+    painted(dock, qtbot)
+    assert dock.cells["488", "561"].limits == (1.0, 2.0, 3.0, 4.0)
+
+
+def test_a_double_click_makes_the_pair_the_current_one(dock, session, qtbot):
+    cell = dock.cells["514", "561"]
+    QTest.mouseDClick(cell, Qt.MouseButton.LeftButton, pos=cell.rect().center())
+    assert session.state.pair == ("514", "561")
+    assert cell.current
+    session.state.pair = ("561", "514")  # a script turned it round
+    assert cell.current
+    QTest.keyClick(dock.cells["488", "594"], Qt.Key.Key_Return)
+    assert session.state.pair == ("488", "594")
+    dock.step_pair(1)
+    assert session.state.pair == ("514", "561")
+    dock.step_pair(-1)
+    assert session.state.pair == ("488", "594")
+
+
+def test_wheel_drag_and_keys_move_the_axes(dock, qtbot):
+    cell = dock.cells["488", "514"]
+    cell.grab()
+    at = cell.layout_.plot.center()
+    place = cell.layout_.value(at)
+    x0, x1, y0, y1 = cell.limits
+    wheel = QWheelEvent(
+        at, QPointF(cell.mapToGlobal(at.toPoint())), QPoint(), QPoint(0, 120),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    cell.wheelEvent(wheel)
+    assert cell.limits[1] - cell.limits[0] == pytest.approx((x1 - x0) / 1.25)
+    cell.grab()
+    assert cell.layout_.value(at) == pytest.approx(place)
+    QTest.keyClick(cell, Qt.Key.Key_Minus)
+    assert cell.limits[1] - cell.limits[0] == pytest.approx(x1 - x0)
+    QTest.keyClick(cell, Qt.Key.Key_Plus)
+    QTest.keyClick(cell, Qt.Key.Key_Right)
+    left = cell.limits[0]
+    QTest.keyClick(cell, Qt.Key.Key_A)
+    painted(dock, qtbot)
+    assert cell.limits == pytest.approx((x0, x1, y0, y1))
+    assert left > x0
+    cell.grab()
+    start = at.toPoint()
+    QTest.mousePress(cell, Qt.MouseButton.LeftButton, pos=start)
+    QTest.mouseMove(cell, start + QPoint(20, 0))
+    QApplication.processEvents()
+    QTest.mouseRelease(cell, Qt.MouseButton.LeftButton, pos=start + QPoint(20, 0))
+    assert cell.limits[2:] == pytest.approx((y0, y1))
+
+
+def test_zooming_keeps_the_place():
+    assert zoomed((0, 10, 0, 20), (5, 5), 0.5) == (2.5, 7.5, 2.5, 12.5)
+
+
+def test_columns_follow_the_width(dock, qtbot):
+    dock.native.resize(760, 700)
+    painted(dock, qtbot)
+    assert dock._columns == 4
+    dock.native.resize(300, 700)
+    painted(dock, qtbot)
+    assert dock._columns == 1
+
+
+def test_dye_lines_can_be_taken_away(dock, qtbot):
+    cell = dock.cells["488", "514"]
+    before = len(cell.chart.marks)
+    dock.dye_box.value = False
+    painted(dock, qtbot)
+    assert len(cell.chart.marks) < before
+
+
+def test_one_channel_has_no_pairs(dock, viewer, make_dataset, qtbot):
+    sessions.attach(viewer, Session(make_dataset(channels=("488",))))
+    painted(dock, qtbot)
+    assert not dock.cells
+    assert dock._note.value == "A pair needs two spot channels; this dataset has 1."
+    dock.step_pair(1)
+
+
+def test_another_session_replaces_all(dock, viewer, make_dataset, qtbot):
+    sessions.attach(viewer, Session(make_dataset(channels=("488", "514"))))
+    painted(dock, qtbot)
+    assert list(dock.cells) == [("488", "514")]
+    sessions.attach(viewer, None)
+    assert not dock.cells
+    assert dock._hint.visible
+    dock.reset_axes()
+
+
+def test_a_dock_that_is_put_away_does_not_work(dock, session, qtbot):
+    dock.native.hide()
+    session.state.filters.ranges["r"] = (0.5, 0.9)
+    QApplication.processEvents()
+    assert not dock._worker.busy
+    dock.native.show()
+    painted(dock, qtbot)
+    table = passing(session)
+    cell = dock.cells["488", "514"]
+    assert drawn(cell) == in_limits(table, cell.pair, cell.limits)
