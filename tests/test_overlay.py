@@ -1,0 +1,555 @@
+"""What is drawn of the spots, against the table: in a viewer without a window."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_seespot as nss
+from napari_seespot.dataset import Dataset
+from napari_seespot.overlay import Shown
+from napari_seespot.spots import Spots
+
+HALF_CANVAS = np.array([300, 400])
+
+
+@pytest.fixture
+def session(sample, model):
+    session = nss.view(sample, viewer=model)
+    yield session
+    session.close()
+
+
+def in_view(session, *, slab=None):
+    """Return the rows of the table that are in view, by pandas."""
+    viewer, dataset = session.viewer, session.dataset
+    table = session.visible()
+    slab = session.state.slab_planes if slab is None else slab
+    scale, origin = np.array(dataset.voxel_size), np.zeros(3)
+    if dataset.images:
+        origin = np.array(next(iter(dataset.images.values())).translate)
+    offset = viewer.dims.ndim - 3
+    camera = viewer.scene.camera
+    displayed = [axis - offset for axis in viewer.dims.displayed]
+    inside = pd.Series(True, index=table.index)
+    for axis, name in enumerate("zyx"):
+        values = table[name].astype(float)
+        if axis in displayed:
+            place = displayed.index(axis)
+            middle = camera.center[-len(displayed) :][place]
+            if len(displayed) == 2:
+                half = HALF_CANVAS[place] / camera.zoom
+            else:
+                half = np.hypot(*HALF_CANVAS) / camera.zoom
+            inside &= (values * scale[axis] + origin[axis] - middle).abs() <= half
+        else:
+            plane = (viewer.dims.point[axis + offset] - origin[axis]) / scale[axis]
+            inside &= (values - plane).abs() <= slab + 0.5
+    return table[inside]
+
+
+def drawn(session):
+    """Return the spot_id of the points that napari has in its picture."""
+    overlay = session.viewing.overlay
+    layer = overlay.points
+    if not layer.visible:
+        return []
+    seen = np.asarray(layer._view_indices)
+    rows = [overlay.row_at(int(place)) for place in seen if place < len(layer.data)]
+    rows = [row for row in rows if row is not None]
+    return session.dataset.spots.column("spot_id")[rows].tolist()
+
+
+def check(session):
+    """Compare what is drawn, and said, with the table."""
+    shown = session.viewing.overlay.shown
+    wanted = in_view(session)
+    assert shown.total == len(wanted)
+    text = session.viewer.canvas.overlays["napari-seespot"].text
+    assert text == shown.text
+    overlay = session.viewing.overlay
+    if shown.picture == "points":
+        ids = session.dataset.spots.column("spot_id")[overlay.drawn_rows]
+        assert len(set(ids.tolist())) == len(ids) == shown.drawn
+        assert set(ids) <= set(wanted["spot_id"])
+        if shown.drawn == shown.total:
+            assert sorted(ids) == sorted(wanted["spot_id"])
+        assert sorted(drawn(session)) == sorted(ids)
+        assert not overlay.raster.visible
+    elif shown.picture == "density":
+        assert overlay.raster.visible
+        assert drawn(session) == []
+        assert shown.drawn == shown.total
+    return wanted
+
+
+def test_the_middle_plane_is_shown_first(session, sample):
+    assert session.viewer.dims.point[0] == pytest.approx(15.5, abs=1)
+    wanted = check(session)
+    assert len(wanted) > 50
+    assert session.viewing.overlay.shown.picture == "points"
+    names = [layer.name for layer in session.viewer.layers]
+    assert names[-3:] == ["Spots", "Spots (density)", "Marked spot"]
+    assert len(names) == 5 + 3
+    assert session.viewer.layers.selection.active is session.viewing.overlay.points
+
+
+@pytest.mark.parametrize("slab", [0, 0.5, 2, 40])
+def test_each_plane_and_slab(session, slab):
+    session.state.slab_planes = slab
+    for z in (0, 7, 15.5, 31, 400):
+        session.viewer.dims.set_point(0, z)
+        check(session)
+
+
+def test_points_are_where_the_spots_are_and_look_as_they_must(session):
+    session.state.color_by = "chan"
+    session.state.point_size_um = 1.2
+    layer = session.viewing.overlay.points
+    rows = session.viewing.overlay.drawn_rows
+    m = len(rows)
+    table = session.dataset.spots.to_pandas(rows=rows)
+    assert np.allclose(layer.data[:m], table[["z", "y", "x"]])
+    assert np.allclose(layer.size[:m], 1.2 / 0.24)
+    assert (layer.size[m:] == 0).all()
+    assert (layer.face_color[m:] == 0).all()
+    colors = session.view.coloring.rgba(session.dataset.spots, rows)
+    assert np.allclose(layer.face_color[:m, :3], colors[:, :3])
+    distance = (table["z"] - session.viewer.dims.point[0]).abs() / 2.5
+    assert np.allclose(layer.face_color[:m, 3], 1 - 0.75 * distance, atol=1e-5)
+    features = layer.features.head(m)
+    for name in ("spot_id", "chan", "status"):
+        assert (features[name].astype(str) == table[name].astype(str).to_numpy()).all()
+    assert np.array_equal(features["r"], table["r"], equal_nan=True)
+    assert (
+        features["gene"] == table["chan"].map(session.dataset.genes).to_numpy()
+    ).all()
+
+
+def test_selected_spots_stand_out(session):
+    ids = in_view(session)["spot_id"].tolist()[:5]
+    session.select(ids)
+    overlay = session.viewing.overlay
+    m = len(overlay.drawn_rows)
+    chosen = np.isin(session.dataset.spots.column("spot_id")[overlay.drawn_rows], ids)
+    assert chosen.sum() == 5
+    layer = overlay.points
+    assert (layer.face_color[:m][chosen] == 1).all()
+    assert (layer.size[:m][chosen] > layer.size[:m][~chosen].max()).all()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_transposed_views(session, order):
+    viewer = session.viewer
+    viewer.dims.order = order
+    viewer.reset_view()
+    for share in (0.2, 0.5, 0.9):
+        low, high, _ = viewer.dims.range[order[0]]
+        viewer.dims.set_point(order[0], low + share * (high - low))
+        check(session)
+        session.state.picture = "density"
+        check(session)
+        check_raster(session)
+        session.state.picture = "auto"
+    viewer.scene.camera.zoom *= 4
+    check(session)
+
+
+def check_raster(session):
+    """Compare the picture's pixels, in the world, with where the spots are."""
+    viewer, dataset = session.viewer, session.dataset
+    layer = session.viewing.overlay.raster
+    wanted = in_view(session)
+    (sliced,) = (axis for axis in range(3) if axis not in viewer.dims.displayed)
+    covered = np.take(np.asarray(layer.data)[..., 3], 0, axis=sliced) > 0
+    axes = [axis for axis in range(3) if axis != sliced]
+    places = wanted[["z", "y", "x"]].to_numpy(float) * dataset.voxel_size
+    scale, start = np.array(layer.scale)[axes], np.array(layer.translate)[axes]
+    pixels = np.round((places[:, axes] - start) / scale).astype(int)
+    pixels = np.clip(pixels, 0, np.array(covered.shape) - 1)
+    assert covered[tuple(pixels.T)].all()  # none is missing
+    if len(wanted):
+        reach = int(np.ceil(max(3, session.state.point_size_um / scale.min())))
+        near = np.zeros_like(covered)
+        for row, column in pixels:
+            near[
+                max(row - reach, 0) : row + reach + 1,
+                max(column - reach, 0) : column + reach + 1,
+            ] = True
+        assert not (covered & ~near).any()  # and nothing else is drawn
+    middle, half = layer.translate[sliced], layer.scale[sliced] / 2
+    first, last, _ = viewer.dims.range[sliced]
+    assert middle - half <= first + 1e-6
+    assert middle + half >= last - 1e-6
+    seen = np.asarray(layer._slice.image.view)[..., 3] > 0  # what napari draws
+    across = viewer.dims.displayed
+    assert (seen == (covered if across[0] < across[1] else covered.T)).all()
+
+
+def test_sliders_keep_their_ends_and_steps(session):
+    viewer = session.viewer
+    before = [tuple(r) for r in viewer.dims.range]
+    for order in ((1, 0, 2), (2, 0, 1), (0, 1, 2)):
+        viewer.dims.order = order
+        viewer.reset_view()
+        sliced = order[0]
+        for picture in ("auto", "density", "points"):
+            session.state.picture = picture
+            assert tuple(viewer.dims.range[sliced]) == pytest.approx(before[sliced])
+            for axis in range(3):
+                low, high, _ = viewer.dims.range[axis]
+                assert low >= before[axis][0] - 1
+                assert high <= before[axis][1] + 1
+
+
+def test_more_spots_than_the_budget_become_a_picture_of_all(session):
+    session.state.max_points = 10
+    wanted = check(session)
+    overlay = session.viewing.overlay
+    assert overlay.shown == Shown("density", len(wanted), len(wanted))
+    check_raster(session)
+    session.state.picture = "points"
+    check(session)
+    assert overlay.shown == Shown("points", 10, len(wanted))
+    assert overlay.shown.text.startswith(f"10 of {len(wanted):,} spots in view (")
+    session.state.picture = "auto"
+    session.state.max_points = len(wanted)
+    assert overlay.shown.picture == "points"
+    check(session)
+
+
+def test_the_picture_shows_colours_and_selection(session):
+    session.state.picture = "density"
+    session.state.color_by = "r"
+    spots = session.dataset.spots
+    best = in_view(session).nlargest(1, "r")["spot_id"].item()
+    ids = in_view(session)["spot_id"]
+    other = ids[ids != best].iloc[0]
+    session.select([other])
+    layer = session.viewing.overlay.raster
+    picture = np.asarray(layer.data)[0]
+    color = session.view.coloring.table[-1]
+
+    def pixel_of(spot_id):
+        row = spots.rows_of([spot_id])[0]
+        place = np.array(session.position(row))[1:] * 0.24
+        return picture[
+            tuple(np.round((place - layer.translate[1:]) / layer.scale[1:]).astype(int))
+        ]
+
+    # The highest value keeps the gradient's last colours: white is the selection's.
+    assert (abs(pixel_of(best)[:3].astype(int) - color[:3]) < 60).all()
+    assert (pixel_of(other)[:3] > 120).all()
+
+
+def test_zooming_far_in_does_not_swell_the_discs(session):
+    session.state.picture = "density"
+    session.state.point_size_um = 1000
+    session.viewer.scene.camera.zoom = 500
+    row = session.viewing.overlay
+    assert row.shown.picture in ("density", "nothing")
+
+
+def test_panning_and_zooming(session):
+    camera = session.viewer.scene.camera
+    for zoom, y, x in ((5, 30, 30), (20, 30, 30), (40, 10, 50), (60, 0, 0)):
+        camera.zoom = zoom
+        camera.center = (0, y, x)
+        check(session)
+    camera.center = (0, 9000, 0)
+    assert session.viewing.overlay.shown == Shown("nothing", 0, 0)
+    assert session.viewer.canvas.overlays["napari-seespot"].text == "No spots in view"
+    assert drawn(session) == []
+    camera.center = (0, 30, 30)
+    assert len(check(session)) > 0
+
+
+def test_a_smaller_canvas_shows_less(session):
+    session.viewer.scene.camera.zoom = 10
+    before = session.viewing.overlay.shown.total
+    session.viewer.canvas.size = (60, 80)
+    after = session.viewing.overlay.shown.total
+    assert after < before
+    session.viewer.canvas.size = (600, 800)
+    check(session)
+
+
+def test_filters_and_colours(session):
+    state = session.state
+    state.filters.status = {"removed"}
+    check(session)
+    state.filters.ranges["r"] = (0.5, None)
+    check(session)
+    state.filters.channels = {"488"}
+    check(session)
+    state.filters.status = set()
+    assert len(check(session)) == 0
+    assert session.viewing.overlay.shown.text == "0 spots in view, as points"
+    session.undo()
+    assert len(check(session)) > 0
+    for by in ("chan", "unmixed_chan", "r", "spot_id", "cell_id", "valid_spot"):
+        state.color_by = by
+        check(session)
+
+
+def test_the_volume(session):
+    session.viewer.dims.ndisplay = 3
+    wanted = check(session)
+    assert len(wanted) == len(session.visible())
+    session.state.max_points = 100
+    shown = session.viewing.overlay.shown
+    assert shown.picture == "points"
+    assert shown.total == len(wanted)
+    assert shown.drawn < shown.total
+    codes = session.dataset.spots.code
+    kept = set(codes[session.viewing.overlay.drawn_rows])
+    assert kept == set(codes[wanted.index])  # no class disappears
+    session.viewer.scene.camera.zoom = 100
+    check(session)
+    session.viewer.dims.ndisplay = 2
+    check(session)
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (Shown("points", 12_431, 12_431), "12,431 spots in view, as points"),
+        (Shown("density", 1_203_455, 1_203_455), "1,203,455 spots in view, as density"),
+        (Shown("points", 1, 1), "1 spot in view, as points"),
+        (Shown("points", 0, 0), "0 spots in view, as points"),
+        (Shown("nothing", 0, 0), "No spots in view"),
+        (
+            Shown("points", 20_000, 8_059_238),
+            "20,000 of 8,059,238 spots in view (0.25 %)",
+        ),
+        (Shown("points", 19_999, 20_000), "19,999 of 20,000 spots in view (99.9 %)"),
+        (Shown("points", 199, 200), "199 of 200 spots in view (99.5 %)"),
+        (Shown("points", 1, 10**7), "1 of 10,000,000 spots in view (1e-05 %)"),
+    ],
+)
+def test_the_sentence(shown, text):
+    assert shown.text == text
+
+
+# --- datasets that are not as usual
+
+
+def open_table(model, table, channels=("488", "514"), **options):
+    spots = Spots.from_pandas(table, channels=channels)
+    return nss.view(Dataset("table", "", spots, **options), viewer=model)
+
+
+def some_table(n=50, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "chan": rng.choice(["488", "514"], n),
+            "unmixed_chan": rng.choice(["488", "514"], n),
+            "z": rng.uniform(0, 10, n),
+            "y": rng.uniform(0, 100, n),
+            "x": rng.uniform(0, 100, n),
+            "chan_488_intensity": 1.0,
+            "chan_514_intensity": 1.0,
+        }
+    )
+
+
+def test_no_images(tables, model):
+    session = nss.view(tables, viewer=model)
+    assert len(check(session)) > 0
+    model.dims.order = (1, 0, 2)
+    check(session)
+    model.dims.ndisplay = 3
+    check(session)
+    session.close()
+    assert len(model.layers) == 0
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_hardly_any_spots(model, n):
+    session = open_table(model, some_table(n))
+    for ndisplay, picture in itertools.product((2, 3), ("auto", "points", "density")):
+        model.dims.ndisplay = ndisplay
+        session.state.picture = picture
+        check(session)
+    session.close()
+
+
+def test_spots_without_a_position(model):
+    table = some_table(60)
+    table.loc[:9, "z"] = np.nan
+    table.loc[5:19, "y"] = np.nan
+    session = open_table(model, table)
+    model.dims.ndisplay = 3
+    model.reset_view()
+    assert session.viewing.overlay.shown == Shown("points", 40, 40)
+    session.state.max_points = 7
+    assert session.viewing.overlay.shown.total == 40
+    session.close()
+
+
+def test_no_spot_has_a_position(model):
+    table = some_table(9)
+    table[["z", "y", "x"]] = np.nan
+    session = open_table(model, table)
+    assert session.viewing.overlay.shown.total == 0
+    session.close()
+
+
+@pytest.mark.parametrize("axis", ["z", "y", "x"])
+def test_all_spots_in_one_plane(model, axis):
+    table = some_table()
+    table[axis] = 7.0
+    session = open_table(model, table)
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
+        model.dims.order = order
+        model.reset_view()
+        check(session)
+        session.state.picture = "density"
+        check(session)
+        check_raster(session)
+        session.state.picture = "auto"
+    session.close()
+
+
+def test_spots_on_the_slabs_border(model):
+    table = some_table(5)
+    table["z"] = [0.0, 2.5, 5.0, 7.5, 10.0]
+    table[["y", "x"]] = 10.0
+    session = open_table(model, table)
+    model.dims.set_point(0, 5.0)
+    assert session.viewing.overlay.shown.total == 3  # 2.5 and 7.5 belong to it
+    assert len(drawn(session)) == 3
+    session.close()
+
+
+def test_one_channel(model):
+    table = some_table()
+    table["chan"] = table["unmixed_chan"] = "488"
+    table = table.drop(columns="chan_514_intensity")
+    session = open_table(model, table, channels=("488",))
+    assert len(check(session)) > 0
+    session.close()
+
+
+def test_more_than_the_first_budget(model):
+    session = open_table(model, some_table(500))
+    session.state.slab_planes = 20
+    session.state.max_points = 30
+    check(session)
+    session.state.max_points = 600
+    assert len(check(session)) == 500
+    layer = session.viewing.overlay.points
+    assert len(layer.features) == len(layer.data)
+    session.close()
+
+
+# --- a viewer that is not ours alone
+
+
+def test_four_dimensions(session):
+    viewer = session.viewer
+    viewer.add_image(np.zeros((5, 32, 20, 20)), name="movie")
+    assert viewer.dims.ndim == 4
+    viewer.dims.point = (2, 10, 0, 0)
+    assert len(check(session)) > 0
+    session.go_to(5)
+    assert viewer.dims.point[0] == 2
+    z, y, x = session.position(session.dataset.spots.rows_of([5])[0])
+    assert viewer.dims.point[1] == pytest.approx(z, abs=0.51)
+    assert viewer.scene.camera.center[1:] == pytest.approx((y * 0.24, x * 0.24))
+    session.state.slab_planes = 4
+    check(session)
+    viewer.dims.order = (1, 0, 2, 3)
+    check(session)
+    viewer.dims.order = (3, 2, 1, 0)  # time is displayed, and none of our planes
+    assert session.viewing.overlay.shown.picture == "nothing"
+    viewer.dims.order = (0, 1, 2, 3)
+    viewer.dims.ndisplay = 3
+    check(session)
+
+
+@pytest.mark.parametrize("name", ["Spots", "Spots (density)", "Marked spot", "488"])
+def test_layers_that_the_user_deletes(session, name):
+    viewer = session.viewer
+    layer = next(layer for layer in viewer.layers if layer.name.startswith(name))
+    viewer.layers.remove(layer)
+    for picture, ndisplay in itertools.product(("auto", "points", "density"), (2, 3)):
+        session.state.picture = picture
+        viewer.dims.ndisplay = ndisplay
+        viewer.dims.set_point(0, 12)
+        session.go_to(3)
+        shown = session.viewing.overlay.shown
+        if shown.picture != "nothing":
+            check(session)
+    viewer.dims.ndisplay = 2
+    session.state.picture = "auto"
+    assert session.viewing.overlay.shown.picture == (
+        "density" if name == "Spots" else "points"
+    )
+    check(session)
+    session.close()
+    assert len(viewer.layers) == 0
+
+
+def test_all_layers_deleted(session):
+    session.viewer.layers.clear()
+    session.state.color_by = "chan"
+    session.go_to(3)
+    assert session.viewing.overlay.shown.picture == "nothing"
+    session.close()
+
+
+def test_a_mark_that_the_user_deletes(session):
+    session.go_to(3)
+    mark = session.viewer.layers["Marked spot"]
+    mark.data = np.zeros((0, 3))
+    session.go_to(5)
+    row = session.dataset.spots.rows_of([5])[0]
+    assert mark.data.tolist() == [pytest.approx(session.position(row))]
+    assert mark.visible
+
+
+def test_points_cannot_be_edited(session):
+    layer = session.viewing.overlay.points
+    for ndisplay in (2, 3, 2):
+        session.viewer.dims.ndisplay = ndisplay
+        session.viewer.dims.set_point(0, 5)
+        assert not layer.editable
+
+
+def test_after_closing_nothing_moves(session, sample):
+    overlay = session.viewing.overlay
+    layer, viewer = overlay.points, session.viewer
+    heard = []
+    overlay.shown_changed.connect(heard.append)
+    session.close()
+    rows = overlay.drawn_rows
+    viewer.add_image(np.zeros((32, 256, 256)))
+    viewer.dims.set_point(0, 3)
+    viewer.scene.camera.zoom = 40
+    session.state.color_by = "chan"
+    overlay.update()
+    overlay.close()
+    assert heard == []
+    assert overlay.drawn_rows is rows
+    assert layer not in viewer.layers
+    assert "napari-seespot" not in viewer.canvas.overlays
+    assert set(viewer.dims.margin_left) == set(viewer.dims.margin_right) == {0.0}
+
+
+def test_the_world_is_as_large_as_the_spots(model):
+    table = some_table()
+    table["y"] += 5000
+    table["z"] += 300
+    session = open_table(model, table)
+    for axis, name in enumerate("zyx"):
+        low, high, _ = model.dims.range[axis]
+        step = session.dataset.voxel_size[axis]
+        assert low == pytest.approx(table[name].min() * step, abs=step)
+        assert high == pytest.approx(table[name].max() * step, abs=step)
+    assert len(check(session)) > 0
+    session.close()
