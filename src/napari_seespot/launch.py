@@ -87,7 +87,10 @@ def view(
 def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
     try:
         viewer.dims.ndisplay = int(camera["ndisplay"])
-        viewer.dims.point = tuple(float(value) for value in camera["point"])
+        saved, point = camera["point"], list(viewer.dims.point)
+        shared = min(len(saved), len(point))  # axes that both viewers have: the last
+        point[-shared:] = (float(value) for value in saved[-shared:])
+        viewer.dims.point = point
         viewer.scene.camera.center = tuple(float(value) for value in camera["center"])
         viewer.scene.camera.zoom = float(camera["zoom"])
         viewer.scene.camera.angles = tuple(float(value) for value in camera["angles"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,9 @@ class Viewing:
         sessions.forget(self.viewer, self.session)
         if self.overlay is not None:
             self.overlay.close()
+            # napari may keep the layer for a while, and all of us with it.
+            with suppress(ValueError):
+                self.overlay.points.mouse_drag_callbacks.remove(self._pick)
         if self.images is not None:
             self.images.close()
         if not self._window_is_gone:
@@ -190,10 +194,14 @@ class Viewing:
         images = () if self.images is None else self.images.layers
         ours = {id(layer) for layer in (*images, *overlays)}
         others = [layer for layer in self.viewer.layers if id(layer) not in ours]
+        dims = self.viewer.dims
+        ndim, point, order = dims.ndim, dims.point, dims.order
         # All at once: napari 0.9 crashes at the next paint when two points
         # layers are removed one after the other.
         self.viewer.layers.clear()
         self.viewer.layers.extend(others)
+        if others and dims.ndim == ndim:  # without layers napari forgot them
+            dims.order, dims.point = order, point
 
 
 def tell(messages: Sequence[str]) -> None:
