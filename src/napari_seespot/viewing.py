@@ -194,14 +194,15 @@ class Viewing:
         images = () if self.images is None else self.images.layers
         ours = {id(layer) for layer in (*images, *overlays)}
         others = [layer for layer in self.viewer.layers if id(layer) not in ours]
-        dims = self.viewer.dims
-        ndim, point, order = dims.ndim, dims.point, dims.order
+        place, order = self._place(), self.viewer.dims.order
         # All at once: napari 0.9 crashes at the next paint when two points
         # layers are removed one after the other.
         self.viewer.layers.clear()
         self.viewer.layers.extend(others)
-        if others and dims.ndim == ndim:  # without layers napari forgot them
-            dims.order, dims.point = order, point
+        if others:  # napari has forgotten it when there were no layers
+            if self.viewer.dims.ndim == len(order):
+                self.viewer.dims.order = order
+            self._return(place)
 
 
 def tell(messages: Sequence[str]) -> None:
