@@ -18,6 +18,7 @@ from napari_seespot import settings as paths
 from napari_seespot.errors import CacheError
 from napari_seespot.sources import cache as module
 from napari_seespot.sources import open_dataset
+from napari_seespot.sources._scratch import host
 from napari_seespot.sources.cache import (
     CacheKey,
     Imported,
@@ -294,14 +295,14 @@ def test_temporary_files_of_the_dead_are_swept(folder):
     folder.mkdir()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host = module._host()
+    here = host()
     kept = [
-        folder / f".a.arrow.{host}-{os.getpid()}-00ff.tmp",  # still being written
+        folder / f".a.arrow.{here}-{os.getpid()}-00ff.tmp",  # still being written
         folder / f".a.arrow.deadbeef-{gone.pid}-00ff.tmp",  # on another machine
         folder / ".other.tmp",
     ]
     swept = [
-        folder / f".a.arrow.{host}-{gone.pid}-00ff.tmp",
+        folder / f".a.arrow.{here}-{gone.pid}-00ff.tmp",
         folder / f".a.arrow.deadbeef-{gone.pid}-00fe.tmp",
     ]
     for path in (*kept, *swept):
@@ -434,6 +435,7 @@ KILLS = 60 if os.environ.get("NAPARI_SEESPOT_NIGHTLY") == "1" else 8
 CHILD = """
 import sys
 from napari_seespot.sources import open_dataset
+from napari_seespot.sources._scratch import host
 import napari_seespot.sources.folder, napari_seespot.sources.table
 sys.stdout.write("ready\\n")
 sys.stdout.flush()

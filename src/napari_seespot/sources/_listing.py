@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_seespot.sources._location import Location
 
-__all__ = ["created_of", "describe", "list_folder"]
+__all__ = ["created_of", "describe", "has_date", "list_folder"]
 
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})_(\d{2})-(\d{2})-(\d{2})")
 
@@ -38,7 +38,8 @@ def describe(location: Location) -> list[DatasetInfo]:
     tiles = () if whole.exist else _layout.find_tiles(location)
     contents = {
         "spots": whole.exist or bool(tiles),
-        "images": bool(_layout.find_images(location)),
+        "images": _layout.FUSED.partition("/")[0] in location.names()
+        and bool(_layout.find_images(location)),
         "tiles": bool(tiles),
     }
     created = created_of(location.name)
@@ -59,6 +60,11 @@ def describe(location: Location) -> list[DatasetInfo]:
             for tile in tiles
         ),
     ]
+
+
+def has_date(name: str) -> bool:
+    """Whether a folder's name tells when it was made, as those of datasets do."""
+    return _TIME.search(name) is not None
 
 
 def created_of(name: str) -> str | None:

@@ -38,6 +38,9 @@ class Location(Protocol):
     def local_path(self, path: str, task: Task) -> Path:
         """Return a path in the local file system that holds the file."""
 
+    def release(self, path: str) -> None:
+        """Let go of what `local_path` made, once the file has been read."""
+
     def fingerprint(self, path: str) -> str:
         """Return what changes whenever the file does."""
 
@@ -97,6 +100,9 @@ class LocalFolder:
         """Return the file itself."""
         task.check()
         return self._folder / path
+
+    def release(self, path: str) -> None:
+        """Do nothing: the file is the user's."""
 
     def fingerprint(self, path: str) -> str:
         """Return the time of the last change and the size."""

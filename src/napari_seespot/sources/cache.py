@@ -16,10 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import secrets
-import socket
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +28,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from napari_seespot import settings
 from napari_seespot.errors import SeeSpotError
+from napari_seespot.sources._scratch import abandoned, writer
 from napari_seespot.spots import Spots
 
 if TYPE_CHECKING:
@@ -54,12 +51,7 @@ FORMAT = 1
 
 METADATA = b"napari_seespot"
 SUFFIX = ".arrow"
-STALE_SECONDS = 24 * 3600.0
-"""After this long, a temporary file belongs to nobody that still writes."""
-
 _opened: set[Path] = set()
-
-_TEMPORARY = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]+\.tmp")
 
 
 @dataclass(frozen=True)
@@ -243,7 +235,7 @@ def store_spots(key: CacheKey, imported: Imported) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     path = folder / key.file_name
-    temporary = folder / f".{key.file_name}.{_writer()}.tmp"
+    temporary = folder / f".{key.file_name}.{writer()}.tmp"
     try:
         with temporary.open("xb") as file:
             _write(file, key, imported)
@@ -279,37 +271,12 @@ def _write(file: Any, key: CacheKey, imported: Imported) -> None:
         writer.write_batch(batch.replace_schema_metadata(schema.metadata))
 
 
-def _writer() -> str:
-    """Return what tells this machine's and this process's files from others."""
-    return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _host() -> str:
-    return _digest(socket.gethostname(), 8)
-
-
 def _sweep(folder: Path) -> None:
     """Remove temporary files whose writer is gone."""
     for path in folder.glob(".*.tmp"):
         with suppress(OSError):
-            if _abandoned(path):
+            if abandoned(path):
                 path.unlink()
-
-
-def _abandoned(path: Path) -> bool:
-    if time.time() - path.stat().st_mtime > STALE_SECONDS:
-        return True
-    found = _TEMPORARY.fullmatch(path.name)
-    # On Windows os.kill would end the process instead of asking for it.
-    if found is None or found["host"] != _host() or os.name == "nt":
-        return False
-    try:
-        os.kill(int(found["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # it runs, as somebody else's
-        return False
-    return False
 
 
 def _remove_older(folder: Path, key: CacheKey) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_seespot.columns import channel_name, factorize, intensity_column
 from napari_seespot.dataset import Dataset
-from napari_seespot.errors import TableError
+from napari_seespot.errors import SeeSpotError, TableError
 from napari_seespot.sources._arrow import open_arrow
 from napari_seespot.sources._column_names import (
     guess_columns,
@@ -146,7 +146,14 @@ def read_columns(
     if path.suffix.lower() == ".pkl":
         from napari_seespot.sources.pickles import read_frame_columns
 
-        columns: dict[str, Any] = read_frame_columns(path).columns
+        columns: dict[str, Any]
+        try:
+            columns = read_frame_columns(path).columns
+        except SeeSpotError as error:
+            # The user knows the address, not the copy that was downloaded.
+            raise type(error)(
+                error.found, where=where, expected=error.expected, hint=error.hint
+            ) from None
         return renamed(columns, renames(columns, column_map, where))
     file = open_arrow(path, where)
     return file.read(renames(file.names, column_map, where))

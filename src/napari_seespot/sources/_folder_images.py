@@ -1,0 +1,86 @@
+"""The images and masks of a dataset folder, opened when they are first wanted."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from napari_seespot.dataset import LazyMapping
+from napari_seespot.sources import _layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_seespot._addresses import StorageOptions
+    from napari_seespot.images import ChannelImage
+    from napari_seespot.sources._location import Location
+    from napari_seespot.spots import Spots
+
+__all__ = ["lazy_images", "lazy_masks"]
+
+
+def lazy_images(
+    location: Location, spots: Spots, storage: StorageOptions | None
+) -> LazyMapping[ChannelImage]:
+    paths = _layout.find_images(location)
+    uris = {channel: location.uri_of(path) for channel, path in paths.items()}
+    first = {c: uris[c] for c in spots.channels if c in uris}
+    together = _Together(first, spots.genes, storage)
+
+    def make(channel: str) -> ChannelImage:
+        from napari_seespot.images import ChannelImage
+
+        if channel in first:
+            return together.open(channel)
+        gene = spots.genes.get(channel)
+        return ChannelImage.open(
+            uris[channel], channel=channel, gene=gene, storage=storage
+        )
+
+    return LazyMapping(dict.fromkeys((*first, *uris)), make)
+
+
+class _Together:
+    """Images that are opened by one round of requests, when the first is wanted."""
+
+    def __init__(
+        self,
+        uris: Mapping[str, str],
+        genes: Mapping[str, str],
+        storage: StorageOptions | None,
+    ) -> None:
+        self._uris = uris
+        self._genes = genes
+        self._storage = storage
+        self._opened: dict[str, ChannelImage] = {}
+        self._lock = threading.Lock()
+
+    def open(self, channel: str) -> ChannelImage:
+        """Return a channel's image; `ImageError` when it is not readable."""
+        from napari_seespot.images import open_channels
+
+        with self._lock:
+            if channel not in self._opened:
+                left = {c: u for c, u in self._uris.items() if c not in self._opened}
+                images, errors = open_channels(
+                    left, genes=self._genes, storage=self._storage
+                )
+                self._opened.update(images)
+                if channel in errors:
+                    raise errors[channel]
+            return self._opened[channel]
+
+
+def lazy_masks(
+    location: Location, storage: StorageOptions | None
+) -> LazyMapping[ChannelImage]:
+    paths = _layout.find_masks(location)
+
+    def make(name: str) -> ChannelImage:
+        from napari_seespot.images import ChannelImage
+
+        return ChannelImage.open(
+            location.uri_of(paths[name]), channel=name, storage=storage, kind="labels"
+        )
+
+    return LazyMapping(paths, make)
