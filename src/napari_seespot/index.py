@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_seespot import _index_kernels
-from napari_seespot.priority import LEVEL_LIMITS, level_of, priority
+from napari_seespot.priority import level_slices, priority
 
 if TYPE_CHECKING:
     from napari_seespot.spots import Spots
@@ -79,7 +78,7 @@ class SpotIndex:
     def __init__(self, spots: Spots) -> None:
         self._spots = spots
         self._z, self._y, self._x = (spots.column(axis) for axis in "zyx")
-        self._levels = _level_slices(spots.column("spot_id"), self._z)
+        self._levels = _placed_slices(spots.column("spot_id"), self._z)
         self._n_codes = len(spots.channels) * (len(spots.channels) + 1)
 
     @property
@@ -284,23 +283,10 @@ class SpotIndex:
         return np.unique(np.concatenate(parts))
 
 
-def _level_slices(spot_id: np.ndarray, z: np.ndarray) -> list[tuple[int, int]]:
+def _placed_slices(spot_id: np.ndarray, z: np.ndarray) -> list[tuple[int, int]]:
     """Return (start, stop) of each level; rows with NaN z are left out."""
-    n = len(spot_id)
-
-    def first_at_least(level: int) -> int:
-        low, high = 0, n
-        while low < high:
-            middle = (low + high) // 2
-            if level_of(priority(spot_id[middle : middle + 1]))[0] >= level:
-                high = middle
-            else:
-                low = middle + 1
-        return low
-
-    starts = [first_at_least(level) for level in range(len(LEVEL_LIMITS))] + [n]
     slices = []
-    for start, stop in pairwise(starts):
+    for start, stop in level_slices(spot_id):
         last = int(np.searchsorted(z[start:stop], np.float32(np.inf), side="right"))
         slices.append((start, start + last))
     return slices

@@ -9,9 +9,11 @@ sorted by z, so that a slab is a slice of each level.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-__all__ = ["LEVEL_LIMITS", "level_of", "priority", "row_order"]
+__all__ = ["LEVEL_LIMITS", "level_of", "level_slices", "priority", "row_order"]
 
 LEVEL_LIMITS = (1_024, 4_096, 16_384, 65_536)
 """A level holds the priorities below its limit: 1/64, 1/16, 1/4 and all rows."""
@@ -59,6 +61,30 @@ def row_order(spot_id: np.ndarray, z: np.ndarray) -> np.ndarray:
     key = level.astype(np.uint64) << np.uint64(32)
     key |= _sortable(z).astype(np.uint64)
     return np.argsort(key, kind="stable")
+
+
+def level_slices(spot_id: np.ndarray) -> list[tuple[int, int]]:
+    """Return (start, stop) of each level of rows in the order of the index.
+
+    Parameters
+    ----------
+    spot_id : ndarray of int, shape (n,)
+        Looked at in a few places only: it may be a mapped file.
+    """
+    n = len(spot_id)
+
+    def first_at_least(level: int) -> int:
+        low, high = 0, n
+        while low < high:
+            middle = (low + high) // 2
+            if level_of(priority(spot_id[middle : middle + 1]))[0] >= level:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    starts = [first_at_least(level) for level in range(len(LEVEL_LIMITS))]
+    return list(pairwise([*starts, n]))
 
 
 def _sortable(z: np.ndarray) -> np.ndarray:

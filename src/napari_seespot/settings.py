@@ -1,4 +1,4 @@
-"""Where the cache lies and how large it may grow.
+"""Where the cache lies, how large it may grow, and who computes.
 
 The environment comes first, then what napari's plugin settings passed to
 `configure`, then the platform's own folder.
@@ -17,15 +17,18 @@ __all__ = [
     "CHUNKS_MB_ENV",
     "DEFAULT_CACHE_GB",
     "DEFAULT_CHUNKS_MB",
+    "SCHEDULER_ENV",
     "cache_folder",
     "cache_limit",
     "chunks_limit",
     "configure",
+    "scheduler",
 ]
 
 CACHE_ENV = "NAPARI_SEESPOT_CACHE"
 CACHE_GB_ENV = "NAPARI_SEESPOT_CACHE_GB"
 CHUNKS_MB_ENV = "NAPARI_SEESPOT_CHUNKS_MB"
+SCHEDULER_ENV = "NAPARI_SEESPOT_SCHEDULER"
 
 DEFAULT_CACHE_GB = 20.0
 """Some forty rounds of 8 million spots."""
@@ -41,6 +44,7 @@ def configure(
     cache_folder: str | os.PathLike[str] | None = None,
     cache_gb: float | None = None,
     chunks_mb: float | None = None,
+    scheduler: str | None = None,
 ) -> None:
     """Take over the user's settings; None leaves one to its default.
 
@@ -52,6 +56,8 @@ def configure(
         How many gigabytes (10**9 bytes) they may take together.
     chunks_mb : float, optional
         How many megabytes (10**6 bytes) of memory decoded image chunks may take.
+    scheduler : str, optional
+        What counts over datasets larger than memory; see `scheduler`.
     """
     _configured.clear()
     if cache_folder is not None and str(cache_folder).strip():
@@ -60,6 +66,8 @@ def configure(
         _configured["gb"] = float(cache_gb)
     if chunks_mb is not None:
         _configured["mb"] = float(chunks_mb)
+    if scheduler is not None and scheduler.strip():
+        _configured["scheduler"] = scheduler
 
 
 def cache_folder() -> Path:
@@ -94,6 +102,16 @@ def chunks_limit() -> int:
     """
     mb = _configured.get("mb", DEFAULT_CHUNKS_MB)
     return _bytes(CHUNKS_MB_ENV, mb, 10**6, "memory for image chunks", "megabytes")
+
+
+def scheduler() -> str | None:
+    """Return the dask scheduler for datasets larger than memory; None: our own threads.
+
+    The address of a cluster, or one of dask's own: ``"threads"``, ``"processes"``,
+    ``"synchronous"``.
+    """
+    text = os.environ.get(SCHEDULER_ENV, "").strip()
+    return text or str(_configured.get("scheduler", "")).strip() or None
 
 
 def _bytes(

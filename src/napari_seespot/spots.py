@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,9 @@ from napari_seespot.typed import BOOLEANS, typed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
+    from pathlib import Path
 
-__all__ = ["CLASSES", "STATUSES", "Spots"]
+__all__ = ["CLASSES", "STATUSES", "Counter", "Spots"]
 
 STATUSES = ("unchanged", "reassigned", "removed")
 """The three disjoint statuses of a spot, in the order of their codes."""
@@ -31,6 +32,23 @@ CLASSES = ("chan", "unmixed_chan", "status")
 """What rows can be counted and coloured by, besides numeric columns."""
 
 REMOVED = STATUSES[2]
+
+_FEW = 4
+"""Up to so many ids are looked for row by row, 4 ms each among 8 million."""
+
+
+class Counter(Protocol):
+    """Counts over all rows of a table somewhere else: in parts, on a cluster."""
+
+    def count_codes(self, spots: Spots, where: np.ndarray | None) -> np.ndarray:
+        """Return how many rows have each code, int64, shape (n_codes,)."""
+        ...
+
+    def density(
+        self, spots: Spots, x_channel: str, y_channel: str, **options: Any
+    ) -> Any:
+        """Return what `napari_seespot.density` does."""
+        ...
 
 
 class Spots:
@@ -46,6 +64,10 @@ class Spots:
         The names behind columns of small codes (``"tile"``, ``"round"``).
     genes : mapping of str to str, optional
         A gene for each channel.
+    file : Path, optional
+        The cache file that the columns are mapped from.
+    counter : Counter, optional
+        What counts over all rows run on, where that is not this process.
 
     Notes
     -----
@@ -59,6 +81,8 @@ class Spots:
         channels: Sequence[str],
         categories: Mapping[str, Sequence[str]] | None = None,
         genes: Mapping[str, str] | None = None,
+        file: Path | None = None,
+        counter: Counter | None = None,
     ) -> None:
         frozen = {name: _read_only(array) for name, array in columns.items()}
         self._columns = MappingProxyType(frozen)
@@ -67,6 +91,8 @@ class Spots:
             {name: tuple(names) for name, names in (categories or {}).items()}
         )
         self.genes = dict(genes or {})
+        self.file = file
+        self.counter = counter
 
     @classmethod
     def from_pandas(
@@ -121,6 +147,32 @@ class Spots:
             for name in columns:
                 columns[name] = columns[name][order]
         return cls(columns, channels=found, categories=categories, genes=genes)
+
+    def replace(self, **changes: Any) -> Spots:
+        """Return the same table with another `genes`, `file`, `counter`, ..."""
+        parts: dict[str, Any] = {
+            "columns": self._columns,
+            "channels": self.channels,
+            "categories": self.categories,
+            "genes": self.genes,
+            "file": self.file,
+            "counter": self.counter,
+        }
+        return Spots(**{**parts, **changes})
+
+    def part(self, rows: slice, names: Sequence[str] | None = None) -> Spots:
+        """Return a slice of the rows, not copied, as a table of its own.
+
+        Parameters
+        ----------
+        rows : slice
+        names : sequence of str, optional
+            The columns that it needs to have; `code` is always there.
+        """
+        wanted = self._columns if names is None else ("code", *names)
+        columns = {name: self._columns[name][rows] for name in wanted}
+        known = {n: names for n, names in self.categories.items() if n in columns}
+        return self.replace(columns=columns, categories=known, file=None, counter=None)
 
     def __len__(self) -> int:
         return len(self._columns["code"])
@@ -238,18 +290,33 @@ class Spots:
             return np.zeros(0, np.int64)
         if wanted.dtype.kind not in "iu":
             wanted = as_integer(wanted, column="spot_id", where="spot_ids")
+        if wanted.size <= _FEW:
+            return self._search(wanted)
         ids, order = self._row_of_id
         place = np.searchsorted(ids, wanted)
         known = place < len(ids)
         known[known] = ids[place[known]] == wanted[known]
         if not known.all():
             missing = wanted[~known]
-            raise NotFoundError(
-                f"{len(missing):,} of {len(wanted):,} spots are not in the table, "
-                f"the first is spot_id {missing[0]}",
-                expected=f"spot_id from {ids[0]} to {ids[-1]}" if len(ids) else None,
-            )
+            raise self._unknown(len(missing), len(wanted), missing[0])
         return order[place].astype(np.int64)
+
+    def _search(self, wanted: np.ndarray) -> np.ndarray:
+        """Look for a few ids in all rows: no table of 100 million has to be sorted."""
+        ids = self._columns["spot_id"]
+        found = [np.flatnonzero(ids == spot_id) for spot_id in wanted]
+        missing = [i for i, rows in zip(wanted, found, strict=True) if not rows.size]
+        if missing:
+            raise self._unknown(len(missing), len(wanted), missing[0])
+        return np.concatenate(found)
+
+    def _unknown(self, missing: int, asked: int, first: int) -> NotFoundError:
+        ids = self._columns["spot_id"]
+        return NotFoundError(
+            f"{missing:,} of {asked:,} spots are not in the table, the first is "
+            f"spot_id {first}",
+            expected=f"spot_id from {ids.min()} to {ids.max()}" if len(ids) else None,
+        )
 
     def to_pandas(
         self, columns: Sequence[str] | None = None, rows: Any = None
@@ -375,10 +442,13 @@ class Spots:
             Rows `chan`, columns `unmixed_chan` and ``"removed"``.
         """
         n = len(self.channels)
-        code = self.code if where is None else self.code[where]
-        counts = np.bincount(code, minlength=n * (n + 1)).reshape(n, n + 1)
+        if self.counter is None:
+            code = self.code if where is None else self.code[where]
+            counts = np.bincount(code, minlength=n * (n + 1))
+        else:
+            counts = self.counter.count_codes(self, where)
         return pd.DataFrame(
-            counts.astype(np.int64),
+            counts.reshape(n, n + 1).astype(np.int64),
             index=pd.Index(self.channels, name="chan"),
             columns=pd.Index((*self.channels, REMOVED), name="unmixed_chan"),
         )

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from napari_seespot.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_seespot._addresses import StorageOptions
     from napari_seespot.dataset import Dataset, DatasetInfo
@@ -35,12 +35,13 @@ _TABLES = (".parquet", ".csv", ".feather")
 
 
 def open_dataset(
-    uri: str | os.PathLike[str],
+    uri: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     min_dist: str | float | None = None,
     tile: str | None = None,
     column_map: Mapping[str, str | None] | None = None,
     cache: bool = True,
+    scheduler: str | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
     **options: Any,
@@ -49,12 +50,14 @@ def open_dataset(
 
     Parameters
     ----------
-    uri : str or path
+    uri : str, path or sequence of them
         A dataset folder (``~`` and ``file://`` too), ``s3://bucket/name``, the
         address of a SeeSpot server, a ``.parquet``, ``.csv`` or ``.feather``
         table, a saved answer ``.json``, ``"sample"`` or ``"sample-million"`` (1,000,000
         spots, no images). The name of a folder
         or bucket prefix followed by ``_X_0001_Y_0000_Z_0000`` is a tile of it.
+        Several, in a list, separated by ``" | "`` or as a pattern
+        (``rounds/*.parquet``), are opened as one, larger than memory.
     min_dist : str or number, optional
         The de-duplication radius, in voxels, of the unmixed table to read; the
         smallest by default (`Dataset.min_dists` lists all).
@@ -65,6 +68,11 @@ def open_dataset(
         leaves a column out.
     cache : bool
         Keep imported tables in the user's cache, and take them from there.
+    scheduler : str, optional
+        Where counts over all spots run: the address of a `dask.distributed` cluster
+        (``"tcp://host:8786"``), or dask's ``"threads"``, ``"processes"`` or
+        ``"synchronous"`` on this computer. By default the one of the settings, for
+        several datasets; a single one is counted without dask.
     progress : callable, optional
         Called with the share done, 0 to 1, and a text.
     cancelled : callable, optional
@@ -81,6 +89,62 @@ def open_dataset(
     SeeSpotError
         When what is there cannot be read.
     """
+    from napari_seespot import settings
+    from napari_seespot.sources._expand import expand
+
+    own: dict[str, Any] = {
+        "min_dist": min_dist,
+        "tile": tile,
+        "column_map": column_map,
+        "cache": cache,
+        "cancelled": cancelled,
+        **options,
+    }
+    addresses = expand(uri)
+    if addresses is None:
+        assert isinstance(uri, (str, os.PathLike))  # what `expand` leaves alone
+        dataset = _open_one(uri, progress=progress, **own)
+    else:
+        dataset = _open_several(addresses, progress, own)
+        scheduler = scheduler or settings.scheduler() or "threads"
+    return dataset if scheduler is None else _counted_by(scheduler, dataset)
+
+
+def _open_several(
+    addresses: Sequence[str], progress: Progress | None, own: dict[str, Any]
+) -> Dataset:
+    from napari_seespot.sources._task import Task
+    from napari_seespot.sources.several import join_datasets
+
+    task = Task(progress, own["cancelled"])
+    datasets = []
+    for place, address in enumerate(addresses):
+        part = task.part(
+            0.5 * place / len(addresses), 0.5 * (place + 1) / len(addresses)
+        )
+        datasets.append(_open_one(address, progress=part.step, **own))
+    return join_datasets(datasets, cache=own["cache"], task=task.part(0.5, 1.0))
+
+
+def _counted_by(scheduler: str, dataset: Dataset) -> Dataset:
+    from napari_seespot.distributed import DaskCounter
+    from napari_seespot.sources.cache import read_spots
+
+    counter = DaskCounter(scheduler, read_spots)
+    return replace(dataset, spots=dataset.spots.replace(counter=counter))
+
+
+def _open_one(
+    uri: str | os.PathLike[str],
+    *,
+    min_dist: str | float | None,
+    tile: str | None,
+    column_map: Mapping[str, str | None] | None,
+    cache: bool,
+    progress: Progress | None,
+    cancelled: Cancelled | None,
+    **options: Any,
+) -> Dataset:
     from napari_seespot.sources._task import Task
 
     task = Task(progress, cancelled)
