@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,19 +72,22 @@ class SpotsWidget(SessionDock):
         self.status: dict[str, CheckBox] = {}
         self.channels: dict[str, CheckBox] = {}
         self.ranges: dict[str, FloatRangeSlider] = {}
+        self._shown_ends: dict[str, tuple[float, float]] = {}
         self.valid_only = CheckBox(
             text="Only valid spots",
             tooltip="Spots that passed the pipeline's gates: r > 0.25, dist < 1.25 ...",
         )
         self.point_size = FloatSpinBox(
-            label="Size (um)", min=0.1, max=100, step=0.2, tooltip="Diameter of a ring"
+            label="Size (um)", min=0.1, max=1000, step=0.2, tooltip="Diameter of a ring"
         )
-        self.slab = SpinBox(
+        self.slab = FloatSpinBox(
             label="Slab (± planes)",
             min=0,
-            max=100_000,
+            max=1_000_000,
+            step=1,
             tooltip="Spots this many planes before and behind are shown, fainter",
         )
+        self.slab.native.setDecimals(1)  # magicgui's own two are for micrometres
         self.picture = ComboBox(
             label="Draw as",
             choices=[*_PICTURES],
@@ -152,7 +156,7 @@ class SpotsWidget(SessionDock):
         choices = [(text, name) for name, text in _COLOR_NAMES.items()]
         if self._session is not None:
             columns = self._session.dataset.spots.numeric_columns
-            choices += [(name, name) for name in columns if name != "spot_id"]
+            choices += [(name, name) for name in columns]
         return choices
 
     def _rows(self, session: Session) -> list[Any]:
@@ -202,8 +206,8 @@ class SpotsWidget(SessionDock):
             box.changed.connect(self._set_status)
         for box in self.channels.values():
             box.changed.connect(self._set_channels)
-        for slider in self.ranges.values():
-            slider.changed.connect(self._set_ranges)
+        for name, slider in self.ranges.items():
+            slider.changed.connect(partial(self._set_range, name))
 
     # --- from the state to the widgets
 
@@ -232,12 +236,13 @@ class SpotsWidget(SessionDock):
             for name, slider in self.ranges.items():
                 low, high = state.filters.ranges.get(name, (None, None))
                 slider.value = (
-                    slider.min if low is None else max(low, slider.min),
-                    slider.max if high is None else min(high, slider.max),
+                    slider.min if low is None else _within(slider, low),
+                    slider.max if high is None else _within(slider, high),
                 )
+                self._shown_ends[name] = slider.value
             self.valid_only.value = state.filters.valid_only
-            self.point_size.value = state.point_size_um
-            self.slab.value = round(state.slab_planes)
+            self.point_size.value = _within(self.point_size, state.point_size_um)
+            self.slab.value = _within(self.slab, state.slab_planes)
             self.picture.value = next(
                 text for text, value in _PICTURES.items() if value == state.picture
             )
@@ -305,25 +310,30 @@ class SpotsWidget(SessionDock):
         self._set("filters.status", chosen)
 
     def _set_channels(self) -> None:
+        if self._session is None:
+            return
         chosen = {name for name, box in self.channels.items() if box.value}
-        self._set(
-            "filters.channels", None if len(chosen) == len(self.channels) else chosen
-        )
+        everything = len(chosen) == len(self.channels)
+        # What a script chose besides has no box here: "removed".
+        chosen |= (self._session.state.filters.channels or set()) - set(self.channels)
+        self._set("filters.channels", None if everything else chosen)
 
-    def _set_ranges(self) -> None:
+    def _set_range(self, name: str, ends: tuple[float, float]) -> None:
         if self._showing or self._session is None:
             return
+        slider, shown = self.ranges[name], self._shown_ends[name]
         ranges = dict(self._session.state.filters.ranges)
-        for name, slider in self.ranges.items():
-            low, high = slider.value
-            # At an end of the slider there is no limit: NaN and infinity pass too.
-            ends = (
-                None if low <= slider.min else low,
-                None if high >= slider.max else high,
-            )
-            ranges.pop(name, None)
-            if ends != (None, None):
-                ranges[name] = ends
+        # An end that was not moved stays what it is, however the slider rounds it; at
+        # an end of the slider there is no limit: NaN and infinity pass too.
+        low, high = ranges.pop(name, (None, None))
+        if ends[0] != shown[0]:
+            low = None if ends[0] <= slider.min else ends[0]
+        if ends[1] != shown[1]:
+            high = None if ends[1] >= slider.max else ends[1]
+        if low is not None and high is not None and low > high:
+            low, high = ends
+        if (low, high) != (None, None):
+            ranges[name] = (low, high)
         self._session.state.filters.ranges.replace(ranges)
 
     def _reset(self) -> None:
@@ -361,6 +371,11 @@ def _range_slider(values: np.ndarray, name: str, tip: str) -> FloatRangeSlider:
         value=(float(low), float(high)),
         tooltip=tip,
     )
+
+
+def _within(widget: Any, value: float) -> float:
+    """Return the value, or the widget's end beside it: a script may go beyond."""
+    return float(min(max(value, widget.min), widget.max))
 
 
 def _gradient_html(table: np.ndarray, limits: tuple[float, float]) -> str:
