@@ -18,7 +18,7 @@ __all__ = ["sankey_chart"]
 
 _NODE = 0.035  # width of a node's bar, of the whole
 _GAP = 0.03  # between nodes, of the height
-_LEFT, _RIGHT = 0.2, 0.8
+_LEFT, _RIGHT = 0.28, 0.72
 
 
 def sankey_chart(flow: pd.DataFrame, labels: Mapping[str, str]) -> Chart:
@@ -79,7 +79,10 @@ def sankey_chart(flow: pd.DataFrame, labels: Mapping[str, str]) -> Chart:
         ("unmixed_chan", targets, right, counts.sum(axis=0)),
     ):
         for name, (top, bottom), count in zip(names, places, sums, strict=True):
-            marks += _node(side, name, (bottom, top), int(count), colors[name], labels)
+            if count:
+                marks += _node(
+                    side, name, (bottom, top), int(count), colors[name], labels
+                )
     return Chart(
         "Detected → unmixed channel",
         tuple(marks),

@@ -169,9 +169,9 @@ def ratio_chart(dataset: Dataset) -> Chart:
 
 
 def histogram_chart(
-    counted: Histogram, dataset: Dataset, label: str = "", title: str = ""
+    counted: Histogram, dataset: Dataset, by: str = "status", label: str = ""
 ) -> Chart:
-    """Draw a histogram, its classes on top of each other."""
+    """Draw a histogram, its classes, by `by`, on top of each other."""
     classes = counted.classes or ("all",)
     counts = np.atleast_2d(counted.counts)
     colors = _class_colors(classes, dataset)
@@ -182,13 +182,13 @@ def histogram_chart(
         for place in np.flatnonzero(counts[code]):
             low, high = float(edges[place]), float(edges[place + 1])
             span = Span(counted.column, low, high, bool(place == last))
-            status = name if name in STATUS_COLORS else None
+            kind = {by: name} if counted.classes else {}
             marks.append(
                 Bar(
                     (low, high),
                     (float(ends[code, place]), float(ends[code + 1, place])),
                     colors[name],
-                    Pick(status=status, spans=(span,)),
+                    Pick(**kind, spans=(span,)),
                     f"{number_text(low)} to {number_text(high)}: "
                     f"{counts[code, place]:,} {name}",
                 )
@@ -198,11 +198,15 @@ def histogram_chart(
     table.insert(0, "high", edges[1:])
     table.insert(0, "low", edges[:-1])
     return Chart(
-        title or f"Distribution of {counted.column}",
+        f"Distribution of {counted.column}",
         tuple(marks),
         Axis((float(edges[0]), float(edges[-1])), label or counted.column),
         Axis((0, 1.04 * top), "spots"),
-        legend=tuple((name, colors[name]) for name in classes if len(classes) > 1),
+        legend=tuple(
+            (f"{name} {int(count):,}", colors[name])
+            for name, count in zip(classes, counts.sum(axis=1), strict=True)
+            if len(classes) > 1
+        ),
         data=table,
     )
 

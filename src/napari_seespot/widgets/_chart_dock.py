@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,13 @@ from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import numpy as np
 
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
+    from napari_seespot.widgets._worker import Job
 
 __all__ = ["ChartDock"]
 
@@ -57,6 +61,7 @@ class ChartDock(SessionDock):
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
         self._stale = False
+        self._parts = deque[tuple[str, Any]]()
         self._worker = Worker(worker, self._on_busy)
         self._request = once(self._update, rest_ms)
         self._awake = Wakefulness(self.native, self._on_awake)
@@ -106,6 +111,7 @@ class ChartDock(SessionDock):
 
     def _detach(self) -> None:
         self._worker.cancel()
+        self._parts.clear()
         self._content.visible = False
         self.say("")
 
@@ -125,6 +131,32 @@ class ChartDock(SessionDock):
 
     def _compute(self, view: View) -> None:
         """Have the worker make what is to be shown."""
+
+    def run(self, make: Callable[[Job], Iterator[tuple[str, Any]]]) -> None:
+        """Have the worker make parts, and show each as soon as it is there.
+
+        Parameters
+        ----------
+        make : callable
+            Called with the job in the worker's thread; yields names and what
+            `_show_part` is to show.
+        """
+        self._parts = parts = deque[tuple[str, Any]]()
+
+        def work(job: Job) -> None:
+            for part in make(job):
+                job.check()
+                parts.append(part)
+                job.progress(0.5)
+
+        def show(*_: Any) -> None:
+            while parts and self._session is not None:
+                self._show_part(*parts.popleft())
+
+        self._worker.submit(work, done=show, failed=self.report, progress=show)
+
+    def _show_part(self, name: str, part: Any) -> None:
+        """Show something that the worker has made."""
 
     def where(self, view: View) -> np.ndarray | None:
         """Return the rows that count; None for all. Slow the first time."""

@@ -1,0 +1,266 @@
+"""The Summary dock: its numbers against pandas, its clicks, its pages."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from napari_seespot import sessions
+from napari_seespot.picks import Pick
+from napari_seespot.plots.charts import Bar, Ribbon
+from napari_seespot.session import Session
+from napari_seespot.widgets._frame_table import FrameTable, cell_text
+from napari_seespot.widgets.summary import SummaryWidget
+
+
+@pytest.fixture
+def dock(viewer, session, qtbot):
+    dock = SummaryWidget(viewer)
+    dock.native.resize(360, 700)
+    dock.native.show()
+    qtbot.waitExposed(dock.native)
+    computed(dock, qtbot)
+    yield dock
+    if isalive(dock.native):
+        dock.native.close()
+        dock.native.deleteLater()
+
+
+def computed(dock, qtbot):
+    qtbot.wait(140)  # until the state has rested
+    qtbot.waitUntil(lambda: not dock._worker.busy, timeout=20_000)
+    QApplication.processEvents()
+
+
+def turn(dock, qtbot, page):
+    dock.pages.turn_to(page)
+    computed(dock, qtbot)
+
+
+def passing(session):
+    table = session.dataset.spots.to_pandas()
+    return table[session.view.mask.of(slice(None))]
+
+
+def keyed(chart):
+    kinds = (Bar, Ribbon)
+    return [m for m in chart.marks if isinstance(m, kinds) and m.key is not None]
+
+
+def test_bars_follow_the_filters_and_can_ignore_them(dock, session, qtbot):
+    chart = dock.views["status"].chart
+    wanted = pd.crosstab(passing(session)["chan"], passing(session)["status"])
+    for bar in keyed(chart):
+        assert bar.x[1] - bar.x[0] == wanted.loc[bar.key.chan, bar.key.status]
+    assert "removed 0" in dict(chart.legend)
+    session.state.filters.ranges["r"] = (0.1, 1)
+    computed(dock, qtbot)
+    total = int(dock.views["status"].chart.data.to_numpy().sum())
+    assert total == len(passing(session))
+    assert dock.counted.value == f"<b>{total:,} of 2,000 spots</b>"
+    dock.follow_box.value = False
+    computed(dock, qtbot)
+    assert dock.views["status"].chart.data.to_numpy().sum() == 2000
+    assert dock.counted.value == "<b>2,000 of 2,000 spots</b>"
+    before = dock.views["status"].chart
+    session.state.filters.ranges["r"] = (0.3, 1)
+    computed(dock, qtbot)
+    assert dock.views["status"].chart is before
+
+
+def test_a_click_on_a_bar_selects_its_spots(dock, session):
+    view = dock.views["status"]
+    view.grab()
+    table = passing(session)
+    rows = (table["chan"] == "514") & (table["status"] == "reassigned")
+    key = Pick(chan="514", status="reassigned")
+    (hit,) = [hit for hit in view.layout_.hits if hit.key == key]
+    place = hit.outline.boundingRect().center().toPoint()
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+    assert session.state.selection.count == rows.sum()
+    assert set(session.selected()["status"]) == {"reassigned"}
+    view.picked.emit(Pick(chan="488", status="unchanged"), "add")
+    more = (table["chan"] == "488") & (table["status"] == "unchanged")
+    assert session.state.selection.count == rows.sum() + more.sum()
+    view.picked.emit("nothing", "replace")
+
+
+def test_a_click_selects_what_was_counted(dock, session, qtbot):
+    session.state.filters.ranges["r"] = (0.1, 1)
+    dock.follow_box.value = False
+    computed(dock, qtbot)
+    dock.views["status"].picked.emit(Pick(chan="488"), "replace")
+    table = session.dataset.spots.to_pandas()
+    assert session.state.selection.count == (table["chan"] == "488").sum()
+
+
+def test_the_flow_is_what_pandas_crosses(dock, session, qtbot):
+    dock.follow_box.value = False
+    turn(dock, qtbot, "Flow")
+    table = session.dataset.spots.to_pandas().astype({"chan": str})
+    given = (
+        table["unmixed_chan"]
+        .astype(object)
+        .where(table["unmixed_chan"].notna(), "removed")
+    )
+    wanted = pd.crosstab(table["chan"], given)
+    frame = dock.flow_table.frame
+    assert (frame.to_numpy() == wanted[frame.columns].to_numpy()).all()
+    ribbon = keyed(dock.views["flow"].chart)[0]
+    dock.views["flow"].picked.emit(ribbon.key, "replace")
+    assert (
+        session.state.selection.count
+        == (wanted.loc[ribbon.key.chan, ribbon.key.unmixed_chan])
+    )
+
+
+@pytest.mark.parametrize("by", ["status", "chan", "unmixed_chan"])
+def test_histograms_are_numpys(dock, session, qtbot, by):
+    dock.by_box.value = by
+    turn(dock, qtbot, "Quality")
+    table = passing(session)
+    codes = session.dataset.spots.codes(by)[table.index]
+    names = session.dataset.spots.class_names(by)
+    for column in ("r", "dist"):
+        data = dock.views[column].chart.data
+        edges = np.append(data["low"], data["high"].iloc[-1])
+        for code, name in enumerate(names):
+            values = table[column].to_numpy(float)[codes == code]
+            assert (data[name] == np.histogram(values, edges)[0]).all()
+    assert dock.views["r_dist"].chart.data[list(names)].to_numpy().sum() == len(table)
+    bar = keyed(dock.views["r"].chart)[0]
+    dock.views["r"].picked.emit(bar.key, "replace")
+    assert session.state.selection.count == bar.y[1] - bar.y[0]
+
+
+def test_the_pair_page_is_the_notebooks(dock, session, qtbot):
+    turn(dock, qtbot, "Pair")
+    session.state.pair = ("488", "561")
+    computed(dock, qtbot)
+    summed = session.overview()
+    shown = dock.statistics.frame["value"]
+    pd.testing.assert_series_equal(shown, summed.statistics, check_names=False)
+    table = passing(session)
+    assert shown["spots"] == len(table)
+    assert shown["mean_r"] == pytest.approx(table["r"].mean(), rel=1e-5)
+    finite = table["chan_561_intensity"].replace([np.inf, -np.inf], np.nan)
+    assert shown["mean_561"] == pytest.approx(finite.mean(), rel=1e-5)
+    channels = dock.pair_views["channels"].chart.data["spots"]
+    assert channels.to_dict() == table["chan"].value_counts().to_dict()
+    assert dock.pair_views["picture"].chart.title == "488 · Crh / 561"
+    assert keyed(dock.pair_views["dist"].chart)
+
+
+def test_ratios_and_memory(dock, session, qtbot):
+    turn(dock, qtbot, "Ratios")
+    chart = dock.views["ratios"].chart
+    pd.testing.assert_frame_equal(chart.data, session.dataset.ratios, check_names=False)
+    turn(dock, qtbot, "Memory")
+    report = session.dataset.spots.memory_report()
+    pd.testing.assert_frame_equal(dock.memory.frame, report)
+    assert f"{report['bytes'].sum() / 2000:.1f} bytes a spot" in (
+        dock._memory_text.text()
+    )
+
+
+def test_the_pipelines_summary_is_set_beside_the_table(
+    viewer, dock, make_dataset, qtbot
+):
+    assert dock.differences.isHidden()
+    assert "no summary" in dock._told_text.text()
+    dataset = make_dataset()
+    kept = dataset.spots.flow().sum().drop("removed")
+    told = pd.DataFrame({"channel": kept.index, "kept_spots": kept.to_numpy()})
+    told.loc[0, "kept_spots"] -= 3
+    sessions.attach(viewer, Session(replace(dataset, summary=told)))
+    computed(dock, qtbot)
+    frame = dock.differences.frame
+    assert frame["difference"].tolist() == [3, 0, 0]
+    assert not dock.differences.isHidden()
+    assert "differs in 1 of 3 numbers, by 3" in dock.views["status"].chart.caption
+
+
+def test_every_page_without_rows_columns_and_pairs(dock, viewer, make_dataset, qtbot):
+    empty, single = make_dataset(0), make_dataset(channels=("488",), ratios=False)
+    columns = {
+        name: column
+        for name, column in single.spots.columns.items()
+        if name not in ("r", "dist")
+    }
+    bare = type(single.spots)(columns, channels=("488",))
+    for dataset in (empty, single, replace(single, spots=bare)):
+        sessions.attach(viewer, Session(dataset))
+        for page in dock.pages.names:
+            turn(dock, qtbot, page)
+            for chart in dock.charts:
+                chart.grab()
+    turn(dock, qtbot, "Quality")
+    assert dock._note.value == "This table has no column r and no dist."
+    turn(dock, qtbot, "Pair")
+    assert dock._note.value == "A pair needs two spot channels."
+    sessions.attach(viewer, None)
+    assert dock._hint.visible
+
+
+def test_an_error_is_told(dock, qtbot, monkeypatch):
+    dock.report(ValueError("it went wrong"))
+    assert dock._note.value == "it went wrong"
+    assert dock._note.visible
+
+
+# ---- the small table
+
+
+@pytest.fixture
+def table(qtbot):
+    widget = FrameTable("A table")
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.123456, np.nan], "c": ["x", None]})
+    widget.show_frame(frame)
+    yield widget
+    widget.close()
+    widget.deleteLater()
+
+
+def test_cells_are_texts(table):
+    assert [cell_text(v) for v in (8059238, 0.123456, np.nan, "x", None)] == [
+        "8,059,238", "0.1235", "\N{EN DASH}", "x", "\N{EN DASH}",
+    ]  # fmt: skip
+    model = table.model()
+    assert model.data(model.index(0, 1)) == "0.1235"
+    assert model.headerData(1, Qt.Orientation.Horizontal) == "b"
+    assert model.headerData(1, Qt.Orientation.Vertical) == "1"
+
+
+def test_a_table_is_copied_and_saved(table, tmp_path, monkeypatch):
+    QTest.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    text = QApplication.clipboard().text()
+    assert text.splitlines()[0] == "a\tb\tc"
+    table.selectRow(1)
+    table.copy()
+    assert len(QApplication.clipboard().text().splitlines()) == 2
+    path = str(tmp_path / "t.csv")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (path, ""))
+    copy, save = table.menu().actions()
+    copy.trigger()
+    save.trigger()
+    pd.testing.assert_frame_equal(pd.read_csv(path), table.frame)
+    told = []
+    monkeypatch.setattr(QMessageBox, "warning", lambda *args: told.append(args[-1]))
+    path = str(tmp_path / "no" / "t.csv")
+    table._save_as()
+    assert "cannot be written" in told[0]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    table._save_as()
+
+
+def test_enter_activates_a_row(table, qtbot):
+    table.show()
+    table.setCurrentIndex(table.model().index(1, 0))
+    with qtbot.waitSignal(table.activated_row) as told:
+        QTest.keyClick(table, Qt.Key.Key_Return)
+    assert told.args == [1]
