@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_seespot.errors import SeeSpotError
 from napari_seespot.preparing import prepare
-from napari_seespot.viewing import show_session, tell
+from napari_seespot.viewing import restore_camera, show_session, tell
 
 if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
@@ -79,20 +78,6 @@ def view(
     if labels:
         session.labels.merge(labels)
     if camera:
-        _restore_camera(viewer, camera)
+        restore_camera(viewer, camera)
     tell(prepared.messages)
     return session
-
-
-def _restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
-    try:
-        viewer.dims.ndisplay = int(camera["ndisplay"])
-        saved, point = camera["point"], list(viewer.dims.point)
-        shared = min(len(saved), len(point))  # axes that both viewers have: the last
-        point[-shared:] = (float(value) for value in saved[-shared:])
-        viewer.dims.point = point
-        viewer.scene.camera.center = tuple(float(value) for value in camera["center"])
-        viewer.scene.camera.zoom = float(camera["zoom"])
-        viewer.scene.camera.angles = tuple(float(value) for value in camera["angles"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SeeSpotError(f"the saved camera is damaged: {error}") from error

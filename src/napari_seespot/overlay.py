@@ -180,6 +180,15 @@ class SpotOverlay:
             )
         )
 
+    def voxel(self, place: tuple[float, ...]) -> tuple[float, ...]:
+        """Return a place in um as (z, y, x) in voxels."""
+        return tuple(
+            (value - start) / scale
+            for value, scale, start in zip(
+                place, self._scale, self._translate, strict=True
+            )
+        )
+
     @property
     def _middle(self) -> tuple[float, ...]:
         """Return a place in the volume, where a layer widens napari's world least."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot import sessions
+from napari_seespot.errors import SeeSpotError
 from napari_seespot.image_layers import ImageLayers
 from napari_seespot.keys import ViewerKeys
 from napari_seespot.overlay import SpotOverlay
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari_seespot.overlay import Defer
     from napari_seespot.session import Session
 
-__all__ = ["PLUGIN", "Viewing", "show_session", "tell"]
+__all__ = ["PLUGIN", "Viewing", "restore_camera", "show_session", "tell"]
 
 PLUGIN = "napari-seespot"
 _DOCKS = ("Spots", "Channel pairs")
@@ -127,9 +128,20 @@ class Viewing:
         self.overlay.update()
 
     def _fly(self, row: int) -> None:
-        """Centre the viewer on a spot, at its plane, and keep the zoom."""
+        """Centre the viewer on a spot, and mark it."""
+        self.fly_to(self.session.position(row))
+        self.overlay.mark(row)
+
+    def fly_to(self, position: tuple[float, float, float]) -> None:
+        """Centre the viewer on a place, at its plane, and keep the zoom.
+
+        Parameters
+        ----------
+        position : tuple of float
+            (z, y, x) in voxels of level 0.
+        """
         self.session.remember_place(self._place())
-        place = self.overlay.world(self.session.position(row))
+        place = self.overlay.world(position)
         viewer = self.viewer
         offset = viewer.dims.ndim - 3
         point = list(viewer.dims.point)
@@ -138,7 +150,6 @@ class Viewing:
         center = [place[axis - offset] for axis in viewer.dims.displayed]
         # In 2-D napari's camera has three numbers too; the first is not used.
         viewer.scene.camera.center = (0.0,) * (3 - len(center)) + tuple(center)
-        self.overlay.mark(row)
 
     def _place(self) -> Place:
         camera = self.viewer.scene.camera
@@ -211,3 +222,24 @@ def tell(messages: Sequence[str]) -> None:
 
     for message in messages:
         show_info(message)
+
+
+def restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
+    """Look where a saved session looked.
+
+    Raises
+    ------
+    SeeSpotError
+        When what was saved makes no sense.
+    """
+    try:
+        viewer.dims.ndisplay = int(camera["ndisplay"])
+        saved, point = camera["point"], list(viewer.dims.point)
+        shared = min(len(saved), len(point))  # axes that both viewers have: the last
+        point[-shared:] = (float(value) for value in saved[-shared:])
+        viewer.dims.point = point
+        viewer.scene.camera.center = tuple(float(value) for value in camera["center"])
+        viewer.scene.camera.zoom = float(camera["zoom"])
+        viewer.scene.camera.angles = tuple(float(value) for value in camera["angles"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SeeSpotError(f"the saved camera is damaged: {error}") from error

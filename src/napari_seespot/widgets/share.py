@@ -1,0 +1,330 @@
+"""The *Share* dock: sessions as files and scripts, views as Neuroglancer links."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, Label, LineEdit, PushButton
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices, QGuiApplication
+from qtpy.QtWidgets import QFileDialog
+
+from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.neuroglancer import link, position_of, viewer_state
+from napari_seespot.saving import load_state
+from napari_seespot.scripting import script_of
+from napari_seespot.session import Session
+from napari_seespot.viewing import restore_camera
+from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._opening import opening_of
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_seespot.resolve import View
+
+__all__ = ["ShareWidget"]
+
+_WHAT = ("the current view", "the marked spot", "the selected spots")
+
+
+class ShareWidget(SessionDock):
+    """Saves and opens sessions; makes and reads Neuroglancer links.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    # napari hands the viewer to the parameter with exactly this annotation.
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__(viewer)
+        self._row: int | None = None
+        self._loaded: Path | None = None
+        self.save = PushButton(
+            text="Save session …",
+            tooltip="Where the data are, and how they are seen",
+        )
+        self.load = PushButton(
+            text="Open session …", tooltip="Open the dataset of a saved session"
+        )
+        self.script = PushButton(
+            text="Copy as script", tooltip="The lines of Python that bring this about"
+        )
+        self.what = ComboBox(choices=[*_WHAT], tooltip="What the link shows")
+        self.copy_link = PushButton(text="Copy link")
+        self.browse = PushButton(text="Open in browser")
+        self.pasted = LineEdit(
+            tooltip="Paste a Neuroglancer link and press Go: the viewer flies there"
+        )
+        self.go = PushButton(text="Go to link")
+        self.text = Label(value="")
+        self._body: Container[Any] = Container(labels=False)
+        self._lay_out()
+        self._connect()
+        self.follow()
+
+    def _lay_out(self) -> None:
+        links: Container[Any] = Container(
+            widgets=[self.copy_link, self.browse], layout="horizontal", labels=False
+        )
+        links.margins = (0, 0, 0, 0)
+        self._needing: list[Any] = [
+            self.save,
+            self.script,
+            Label(value="<b>Neuroglancer</b>"),
+            self.what,
+            links,
+            self.pasted,
+            self.go,
+        ]
+        self.text.native.setWordWrap(True)
+        self._body.extend([self.load, *self._needing, self.text])
+        self.add_scrolled(self._body)
+        self._show_needing(False)
+
+    def _connect(self) -> None:
+        self.save.changed.connect(self._ask_save)
+        self.load.changed.connect(self._ask_load)
+        self.script.changed.connect(self._copy_script)
+        self.copy_link.changed.connect(self._copy_link)
+        self.browse.changed.connect(self._browse)
+        self.go.changed.connect(self._go)
+
+    def _show_needing(self, shown: bool) -> None:
+        for widget in self._needing:
+            widget.visible = shown
+
+    # --- the session
+
+    def _attach(self, session: Session) -> None:
+        self.listen(session.moved, self._mark)
+        self.listen(session.picked, self._mark)
+        self._show_needing(True)
+
+    def _detach(self) -> None:
+        self._row = None
+        self._show_needing(False)
+
+    def _mark(self, row: int) -> None:
+        self._row = row
+
+    def _refresh(self, view: View, names: frozenset[str]) -> None:
+        """Nothing here follows the view."""
+
+    def _report(self, error: SeeSpotError) -> None:
+        from napari.utils.notifications import show_error
+
+        self.text.value = str(error)
+        show_error(str(error))
+
+    # --- sessions
+
+    def _ask_save(self, *_: Any) -> None:
+        name, _filter = QFileDialog.getSaveFileName(
+            self.native, "Save the session", "session.json", "Sessions (*.json)"
+        )
+        if name:
+            self.save_to(Path(name))
+
+    def save_to(self, path: Path) -> None:
+        """Write the session to a file."""
+        if self._session is None:
+            return
+        try:
+            self.text.value = f"Saved to {self._session.save(path)}."
+        except SeeSpotError as error:
+            self._report(error)
+
+    def _ask_load(self, *_: Any) -> None:
+        name, _filter = QFileDialog.getOpenFileName(
+            self.native, "Open a session", "", "Sessions (*.json)"
+        )
+        if name:
+            self.load_from(Path(name))
+
+    def load_from(self, path: Path, source: str | None = None) -> None:
+        """Open the dataset of a saved session, and look at it as it was.
+
+        Parameters
+        ----------
+        path : Path
+        source : str, optional
+            Where the dataset is now; by default where it was.
+        """
+        try:
+            _, document = load_state(path)
+            where = source or document.get("source")
+            if not isinstance(where, str) or not where:
+                raise StateError("the session tells no dataset", where=path)
+        except SeeSpotError as error:
+            self._report(error)
+            return
+        opening = opening_of(self._viewer)
+        self._loaded = path
+        opening.ended.connect(self._on_opened)
+        opening.open(where)
+
+    def _on_opened(self, result: object) -> None:
+        opening_of(self._viewer).ended.disconnect(self._on_opened, missing_ok=True)
+        path, self._loaded = self._loaded, None
+        if path is None:
+            return
+        if isinstance(result, NotFoundError):
+            self._ask_source(path)
+        if not isinstance(result, Session):
+            return  # the opening has told why
+        try:
+            state, document = load_state(path)
+            with result.one_change():
+                result.state.restore(state.snapshot())
+            if document.get("labels"):
+                result.labels.merge(document["labels"])
+            if document.get("camera"):
+                restore_camera(self._viewer, document["camera"])
+        except SeeSpotError as error:
+            self._report(error)
+        else:
+            self.text.value = f"Opened {path}."
+
+    def _ask_source(self, path: Path) -> None:
+        folder = QFileDialog.getExistingDirectory(
+            self.native, "The dataset is not where it was. Where is it now?"
+        )
+        if folder:
+            self.load_from(path, folder)
+
+    def _copy_script(self, *_: Any) -> None:
+        if self._session is not None:
+            _copy(script_of(self._session))
+            self.text.value = "The script is in the clipboard."
+
+    # --- Neuroglancer
+
+    def state(self) -> dict[str, Any]:
+        """Return the Neuroglancer state of what is chosen.
+
+        Raises
+        ------
+        StateError
+            When there is no dataset, no marked spot or no selection.
+        """
+        session = self._session
+        if session is None:
+            raise StateError("there is no dataset")
+        contrast = {
+            channel: tuple(layer.contrast_limits)
+            for layer in self._viewer.layers
+            for channel in [_channel_of(layer)]
+            if channel is not None
+        }
+        rows, name = self._rows(session)
+        place = self._place(session, rows)
+        zoom = 1.0
+        if hasattr(self._viewer, "scene"):
+            # Voxels a pixel: what napari shows of the world, in x.
+            size = session.dataset.voxel_size[2]
+            zoom = 1 / (self._viewer.scene.camera.zoom * size)
+        return viewer_state(
+            session.dataset, place, rows=rows, name=name, contrast=contrast, zoom=zoom
+        )
+
+    def _rows(self, session: Session) -> tuple[np.ndarray | None, str]:
+        what = self.what.value
+        if what == _WHAT[0]:
+            return None, ""
+        if what == _WHAT[1]:
+            if self._row is None:
+                raise StateError("no spot is marked", hint="Click a spot first")
+            spot_id = session.dataset.spots.column("spot_id")[self._row]
+            return np.array([self._row]), f"Spot {spot_id}"
+        if session.view.selected is None:
+            raise StateError("nothing is selected", hint="Select spots first")
+        return np.flatnonzero(session.view.selected), "Selected spots"
+
+    def _place(
+        self, session: Session, rows: np.ndarray | None
+    ) -> tuple[float, float, float]:
+        if rows is not None:
+            z, y, x = np.nanmedian([session.position(int(r)) for r in rows], axis=0)
+            return (float(z), float(y), float(x))
+        overlay = session.viewing.overlay
+        point = np.array(self._viewer.dims.point[-3:], float)
+        center = self._viewer.scene.camera.center
+        displayed = self._viewer.dims.displayed
+        offset = self._viewer.dims.ndim - 3
+        for axis, value in zip(displayed, center[-len(displayed) :], strict=True):
+            point[axis - offset] = value
+        z, y, x = overlay.voxel(tuple(point))
+        return (z, y, x)
+
+    def _link(self) -> str | None:
+        """Return the link; a state that is too long becomes a file instead."""
+        try:
+            state = self.state()
+        except SeeSpotError as error:
+            self._report(error)
+            return None
+        try:
+            return link(state)
+        except StateError:
+            self._ask_save_state(state)
+            return None
+
+    def _ask_save_state(self, state: dict[str, Any]) -> None:
+        name, _filter = QFileDialog.getSaveFileName(
+            self.native,
+            "The link would be too long: save the state as a file",
+            "neuroglancer.json",
+            "Neuroglancer states (*.json)",
+        )
+        if not name:
+            return
+        try:
+            Path(name).write_text(json.dumps(state, indent=1), encoding="utf-8")
+        except OSError as error:
+            self._report(
+                SeeSpotError(f"cannot be written: {error.strerror}", where=name)
+            )
+        else:
+            self.text.value = (
+                f"The link would be too long for browsers: its state is in {name}."
+            )
+
+    def _copy_link(self, *_: Any) -> None:
+        text = self._link()
+        if text is not None:
+            _copy(text)
+            self.text.value = f"A link of {len(text):,} characters is in the clipboard."
+
+    def _browse(self, *_: Any) -> None:
+        text = self._link()
+        if text is not None:
+            QDesktopServices.openUrl(QUrl(text))
+
+    def _go(self, *_: Any) -> None:
+        session = self._session
+        if session is None:
+            return
+        try:
+            place = position_of(self.pasted.value)
+        except SeeSpotError as error:
+            self._report(error)
+            return
+        session.viewing.fly_to(place)
+        z, y, x = place
+        self.text.value = f"At z {z:g}, y {y:g}, x {x:g}."
+
+
+def _copy(text: str) -> None:
+    clipboard = QGuiApplication.clipboard()
+    if clipboard is not None:
+        clipboard.setText(text)
+
+
+def _channel_of(layer: Any) -> str | None:
+    ours = layer.metadata.get("napari-seespot")
+    return ours.get("channel") if isinstance(ours, dict) else None

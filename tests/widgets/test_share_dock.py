@@ -1,0 +1,165 @@
+"""The Share dock: sessions saved and opened again, links made and followed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from qtpy.QtGui import QGuiApplication
+
+import napari_seespot as nss
+from napari_seespot import sessions
+from napari_seespot.neuroglancer import position_of
+from napari_seespot.scripting import script_of
+from napari_seespot.widgets.share import ShareWidget
+
+
+@pytest.fixture
+def opened(model, sample_folder, qtbot):
+    session = nss.view(sample_folder, model)
+    dock = ShareWidget(model)
+    qtbot.addWidget(dock.native)
+    yield session, dock
+    sessions.attach(model, None)
+
+
+@pytest.fixture
+def said(monkeypatch):
+    messages = []
+    monkeypatch.setattr("napari.utils.notifications.show_error", messages.append)
+    return messages
+
+
+def clipboard():
+    return QGuiApplication.clipboard().text()
+
+
+def test_a_session_comes_back(opened, model, qtbot, tmp_path, sample_folder):
+    session, dock = opened
+    session.state.color_by = "chan"
+    session.state.filters.status = {"removed"}
+    session.select(session.dataset.spots.column("spot_id")[[3, 5]])
+    session.go_to_row(40)
+    model.scene.camera.zoom = 7.5
+    point = model.dims.point
+    dock.save_to(tmp_path / "a.json")
+    assert "Saved to" in dock.text.value
+    session.state.color_by = "status"
+    session.clear_selection()
+    session.go_to_row(100)
+    dock.load_from(tmp_path / "a.json")
+    qtbot.waitUntil(lambda: "Opened" in dock.text.value, timeout=30_000)
+    again = sessions.current(model)
+    assert again is not session
+    assert session.is_closed
+    assert again.state.color_by == "chan"
+    assert again.state.filters.status == {"removed"}
+    assert list(np.flatnonzero(again.state.selection.mask)) == [3, 5]
+    assert model.scene.camera.zoom == 7.5
+    assert model.dims.point == pytest.approx(point)
+    assert dock.session is again
+
+
+def test_a_session_that_is_none(opened, model, tmp_path, said):
+    session, dock = opened
+    (tmp_path / "a.json").write_text("{}")
+    dock.load_from(tmp_path / "a.json")
+    assert "not a session" in said[0]
+    assert sessions.current(model) is session
+    dock.save_to(tmp_path / "no" / "a.json")
+    assert "cannot be written" in said[1]
+
+
+def test_a_dataset_that_has_moved(
+    opened, model, qtbot, tmp_path, monkeypatch, said, sample_folder
+):
+    session, dock = opened
+    session.state.color_by = "chan"
+    dock.save_to(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    document["source"] = str(tmp_path / "gone")
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    asked = []
+    monkeypatch.setattr(
+        "napari_seespot.widgets.share.QFileDialog.getExistingDirectory",
+        lambda *arguments: asked.append(arguments) or str(sample_folder),
+    )
+    session.state.color_by = "status"
+    dock.load_from(tmp_path / "a.json")
+    qtbot.waitUntil(lambda: "Opened" in dock.text.value, timeout=30_000)
+    assert len(asked) == 1
+    assert sessions.current(model).state.color_by == "chan"
+
+
+def test_script_and_links(opened, model, said, sample):
+    session, dock = opened
+    dock.script.native.click()
+    assert clipboard() == script_of(session)
+    dock.copy_link.native.click()
+    z, y, x = position_of(clipboard())
+    voxel = np.array(sample.voxel_size)
+    middle = np.array([model.dims.point[0], *model.scene.camera.center[-2:]]) / voxel
+    assert (z, y, x) == pytest.approx(tuple(middle))
+    for what, message in [
+        ("the marked spot", "no spot is marked"),
+        ("the selected spots", "nothing is selected"),
+    ]:
+        dock.what.value = what
+        dock.copy_link.native.click()
+        assert message in said[-1]
+    session.go_to_row(33)
+    dock.what.value = "the marked spot"
+    dock.copy_link.native.click()
+    assert position_of(clipboard()) == pytest.approx(session.position(33))
+    session.select(sample.spots.column("spot_id")[[10, 20, 30]])
+    dock.what.value = "the selected spots"
+    state = dock.state()
+    points = state["layers"][-1]["annotations"]
+    assert {int(p["id"]) for p in points} == set(
+        sample.spots.column("spot_id")[[10, 20, 30]]
+    )
+    model.layers["488 · Crh"].contrast_limits = (11, 222)
+    controls = dock.state()["layers"][0]["shaderControls"]
+    assert list(controls["normalized"]["range"]) == [11, 222]
+
+
+def test_a_pasted_link(opened, model, said, sample):
+    session, dock = opened
+    session.go_to_row(50)
+    dock.what.value = "the marked spot"
+    dock.copy_link.native.click()
+    text = clipboard()
+    session.go_to_row(60)
+    dock.pasted.value = text
+    dock.go.native.click()
+    voxel = np.array(sample.voxel_size)
+    place = np.array([model.dims.point[0], *model.scene.camera.center[-2:]]) / voxel
+    assert tuple(place) == pytest.approx(session.position(50), abs=1e-3)
+    dock.pasted.value = "nonsense"
+    dock.go.native.click()
+    assert "no Neuroglancer link" in said[-1]
+
+
+def test_a_link_that_is_too_long_becomes_a_file(opened, tmp_path, monkeypatch):
+    session, dock = opened
+    session.state.filters.status = {"unchanged", "reassigned", "removed"}
+    session.select_rows(np.ones(len(session.dataset.spots), bool))
+    dock.what.value = "the selected spots"
+    target = tmp_path / "state.json"
+    monkeypatch.setattr(
+        "napari_seespot.widgets.share.QFileDialog.getSaveFileName",
+        lambda *_: (str(target), ""),
+    )
+    dock.copy_link.native.click()
+    state = json.loads(target.read_text())
+    assert len(state["layers"][-1]["annotations"]) == len(session.dataset.spots)
+    assert "too long" in dock.text.value
+    opened_in_browser = []
+    monkeypatch.setattr(
+        "napari_seespot.widgets.share.QDesktopServices.openUrl",
+        lambda url: opened_in_browser.append(url.toString()),
+    )
+    dock.what.value = "the current view"
+    dock.browse.native.click()
+    assert opened_in_browser[0].startswith("https://")
