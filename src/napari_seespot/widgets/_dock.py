@@ -56,14 +56,16 @@ class SessionDock(Container[Any]):
         self.append(self._hint)
         self.native.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
 
-    def add_scrolled(self, content: Container[Any]) -> None:
+    def add_scrolled(self, content: Container[Any] | None = None) -> QScrollArea:
         """Put content into the dock that scrolls rather than overflow a screen."""
         area = _ScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content.native)
+        if content is not None:
+            area.setWidget(content.native)
         self.native.layout().addWidget(area)
+        return area
 
     def follow(self) -> None:
         """Begin to follow the viewer; a dock calls it once it is built."""

@@ -60,19 +60,70 @@ class SpotsWidget(SessionDock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._showing = False
-        self._body: Container[Any] = Container(labels=False)
+        self.status: dict[str, CheckBox] = {}
+        self.channels: dict[str, CheckBox] = {}
+        self.ranges: dict[str, FloatRangeSlider] = {}
+        self._shown_ends: dict[str, tuple[float, float]] = {}
+        self._area = self.add_scrolled()
+        self._area.hide()
+        self.follow()
+
+    # --- following the session
+
+    def _attach(self, session: Session) -> None:
+        self._build(session)
+        self.listen(session.history.changed, self._show_history)
+        overlay = getattr(session.viewing, "overlay", None)
+        if overlay is not None:
+            self.listen(overlay.shown_changed, self._show_shown)
+            self._show_shown(overlay.shown)
+        self._show(session.view)
+        self._area.show()
+
+    def _detach(self) -> None:
+        self._area.hide()
+        body = self._area.takeWidget()
+        if body is not None:
+            body.deleteLater()
+
+    def _refresh(self, view: View, names: frozenset[str]) -> None:
+        self._show(view)
+
+    # --- building
+
+    def _build(self, session: Session) -> None:
+        """Make all widgets anew: Qt deletes them with the rows that hold them."""
+        self._make_fixed()
+        spots = session.dataset.spots
+        self.status = {
+            name: CheckBox(text=name, tooltip=_STATUS_TIPS[name]) for name in STATUSES
+        }
+        self.channels = {
+            name: CheckBox(text=session.dataset.label(name)) for name in spots.channels
+        }
+        self.ranges = {
+            name: _range_slider(spots.column(name), name, tip)
+            for name, tip in _RANGES.items()
+            if name in spots.columns
+        }
+        self._swatches = {
+            name: Label(value="") for name in (*self.status, *self.channels)
+        }
+        self._body: Container[Any] = Container(widgets=self._rows(), labels=False)
+        self.valid_only.visible = "valid_spot" in spots.columns
+        self._area.setWidget(self._body.native)
+        self._connect()
+
+    def _make_fixed(self) -> None:
+        """Make the widgets that every dataset has."""
         self.counts = Label(value="")
         self.drawn = Label(value="")
+        self.scale = Label(value="")
         self.color_by = ComboBox(
             label="Colour by",
             choices=self._color_choices,
             tooltip="What a spot's colour tells",
         )
-        self.scale = Label(value="")
-        self.status: dict[str, CheckBox] = {}
-        self.channels: dict[str, CheckBox] = {}
-        self.ranges: dict[str, FloatRangeSlider] = {}
-        self._shown_ends: dict[str, tuple[float, float]] = {}
         self.valid_only = CheckBox(
             text="Only valid spots",
             tooltip="Spots that passed the pipeline's gates: r > 0.25, dist < 1.25 ...",
@@ -105,51 +156,6 @@ class SpotsWidget(SessionDock):
         )
         self.undo = PushButton(text="Undo", tooltip="Take the last change back")
         self.redo = PushButton(text="Redo", tooltip="Make it again")
-        self.add_scrolled(self._body)
-        self._body.visible = False
-        self.follow()
-
-    # --- following the session
-
-    def _attach(self, session: Session) -> None:
-        self._build(session)
-        self.listen(session.history.changed, self._show_history)
-        overlay = getattr(session.viewing, "overlay", None)
-        if overlay is not None:
-            self.listen(overlay.shown_changed, self._show_shown)
-            self._show_shown(overlay.shown)
-        self._show(session.view)
-        self._body.visible = True
-
-    def _detach(self) -> None:
-        self._body.visible = False
-        self._body.clear()
-
-    def _refresh(self, view: View, names: frozenset[str]) -> None:
-        self._show(view)
-
-    # --- building
-
-    def _build(self, session: Session) -> None:
-        spots = session.dataset.spots
-        self.color_by.reset_choices()
-        self.status = {
-            name: CheckBox(text=name, tooltip=_STATUS_TIPS[name]) for name in STATUSES
-        }
-        self.channels = {
-            name: CheckBox(text=session.dataset.label(name)) for name in spots.channels
-        }
-        self.ranges = {
-            name: _range_slider(spots.column(name), name, tip)
-            for name, tip in _RANGES.items()
-            if name in spots.columns
-        }
-        self._swatches = {
-            name: Label(value="") for name in (*self.status, *self.channels)
-        }
-        self._body.clear()
-        self._body.extend(self._rows(session))
-        self._connect()
 
     def _color_choices(self, _widget: Any) -> list[tuple[str, str]]:
         # A function: magicgui asks anew whenever the combo box changes its place.
@@ -159,7 +165,7 @@ class SpotsWidget(SessionDock):
             choices += [(name, name) for name in columns]
         return choices
 
-    def _rows(self, session: Session) -> list[Any]:
+    def _rows(self) -> list[Any]:
         rows: list[Any] = [
             self.counts,
             self.drawn,
@@ -173,10 +179,9 @@ class SpotsWidget(SessionDock):
         if self.ranges:
             rows += [_heading("Quality")]
             rows += [_below(slider) for slider in self.ranges.values()]
-        if "valid_spot" in session.dataset.spots.columns:
-            rows.append(self.valid_only)
         return [
             *rows,
+            self.valid_only,
             _heading("Drawing"),
             *map(
                 _labelled, (self.point_size, self.slab, self.picture, self.max_points)
@@ -200,7 +205,6 @@ class SpotsWidget(SessionDock):
             self.redo: self._redo,
         }
         for widget, change in changes.items():
-            widget.changed.disconnect()
             widget.changed.connect(change)
         for box in self.status.values():
             box.changed.connect(self._set_status)
