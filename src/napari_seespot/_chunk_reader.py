@@ -40,9 +40,9 @@ __all__ = ["ChunkReader", "Want", "reader"]
 _SMALL_FRAME = 96 * 2**10
 # Chunks that decode to less are not worth a second request.
 _SMALL_CHUNK = 2**20
-# Different blocks of one chunk after which it is read as a whole: who steps
+# Once so much of a chunk's blocks was asked for, it is read as a whole: who steps
 # through z will want the others too.
-_BLOCKS_BEFORE_WHOLE = 3
+_SHARE_BEFORE_WHOLE = 1 / 4
 # Who asks for more planes at once will not find them in one block.
 _PLANES_OF_A_BLOCK = 4
 _KEPT_TABLES = 50_000  # of about 3 kB
@@ -237,7 +237,8 @@ class ChunkReader:
         if (want.stop - 1) // frame.planes != block:
             return None
         frame.touched.add(block)
-        if len(frame.touched) >= _BLOCKS_BEFORE_WHOLE:
+        most = max(2, _SHARE_BEFORE_WHOLE * len(frame.table.spans))
+        if len(frame.touched) > most:
             return None
         return self._read_block(want, frame, block)
 

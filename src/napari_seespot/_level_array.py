@@ -309,7 +309,8 @@ def split_index(
             low = min(steps[0], steps[-1]) if steps else 0
             high = max(steps[0], steps[-1]) + 1 if steps else 0
             region.append(slice(low, high))
-            rest.append(slice(None, None, steps.step) if steps else slice(0))
+            step = None if steps.step == 1 else steps.step
+            rest.append(slice(None, None, step) if steps else slice(0))
         else:
             # what is no integer raises here, as it does in numpy
             number = range(length)[operator.index(wanted)]  # type: ignore[arg-type]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadingPool", "Task", "Urgency"]
 
-THREADS = 24
-IDLE_THREADS = 4  # of them, for what nobody asked for yet
+THREADS = 32
+IDLE_THREADS = 12  # of them, for what nobody asked for yet
 _LINGER = 5.0  # s without work after which a thread ends
 
 
@@ -92,6 +92,7 @@ class ReadingPool:
         self.threads = threads
         self._changed = threading.Condition()
         self._tasks: dict[Hashable, Task] = {}
+        self._owned: dict[Hashable, dict[Hashable, Task]] = {}
         self._queue: list[tuple[int, float, int, Task]] = []
         self._numbers = itertools.count()
         self._alive = self._sleeping = 0
@@ -131,6 +132,7 @@ class ReadingPool:
                 self._running_idle -= 1
                 self._running_asked += 1
             task.owners.add(owner)
+            self._owned.setdefault(owner, {})[key] = task
             return task
 
     def _push(self, task: Task, urgency: Urgency, rank: float) -> None:
@@ -151,18 +153,24 @@ class ReadingPool:
         What no other owner wants and no thread has begun is never done.
         """
         with self._changed:
-            for task in list(self._tasks.values()):
-                if owner in task.owners and task.key not in keep:
-                    task.owners.discard(owner)
+            for key, task in list(self._owned.get(owner, {}).items()):
+                if key not in keep:
+                    self._disown(task, owner)
                     if not task.owners and not task.running:
-                        del self._tasks[task.key]
+                        del self._tasks[key]
                         task.error = CancelledError("nobody wants it any more")
                         task.finish()
 
+    def _disown(self, task: Task, owner: Hashable) -> None:
+        task.owners.discard(owner)
+        held = self._owned[owner]
+        del held[task.key]
+        if not held:
+            del self._owned[owner]
+
     def pending(self, owner: Hashable) -> int:
         """Return how many tasks of an owner are not done yet."""
-        with self._changed:
-            return sum(owner in task.owners for task in self._tasks.values())
+        return len(self._owned.get(owner, ()))
 
     @property
     def busy(self) -> bool:
@@ -176,13 +184,15 @@ class ReadingPool:
                 return
             task.run()
             with self._changed:
-                self._tasks.pop(task.key, None)
+                del self._tasks[task.key]
+                for owner in list(task.owners):
+                    self._disown(task, owner)
                 if task.urgency is Urgency.IDLE:
                     self._running_idle -= 1
                 else:
                     self._running_asked -= 1
-                if not self._running_asked:
-                    self._changed.notify_all()
+                if not self._running_asked and self._queue:
+                    self._changed.notify_all()  # idle work may begin
             task.finish()
 
     def _next(self) -> Task | None:

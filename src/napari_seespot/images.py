@@ -261,10 +261,6 @@ class ChannelImage:
         """Whether this chunk is among the `failures`."""
         return (level, chunk) in self._failures
 
-    def failure_of(self, level: int, chunk: ChunkIndex) -> str | None:
-        """Return why a chunk could not be read; None for one that did not fail."""
-        return self._failures.get((level, chunk))
-
     def retry(self) -> None:
         """Forget the failures, so that a new read of these chunks asks again.
 

@@ -37,8 +37,10 @@ __all__ = ["LevelView", "News", "Screen"]
 # coarse level first would only flicker. All layers together wait so long at most,
 _PATIENCE = 0.05  # s,
 _PATIENCE_AGAIN = 0.3  # s after they did so before.
-# A refresh costs the window some time; so long lies between two of one layer.
-_REFRESH_PAUSE = 0.15
+# A refresh costs the window some time: between two of one layer lies so long, and
+# so many times as long as slicing the layers took of late.
+_REFRESH_PAUSE = 0.15  # s
+_REFRESH_SHARE = 5
 # What is read although nobody asked yet.
 _MOST_PREFETCHED = 160  # chunks of one channel
 
@@ -200,6 +202,7 @@ class Screen:
         self._shown: dict[ChannelImage, _Shown] = {}
         self._told: set[ChannelImage] = set()
         self._patient_until = 0.0
+        self._cost = 0.0  # s that slicing took since the last poll
         self._rested = True
         self._clock = time.monotonic
 
@@ -237,6 +240,13 @@ class Screen:
 
     def picture(self, array: LevelArray, region: Region) -> np.ndarray[Any, Any]:
         """Return a region as it can be shown now; from any thread."""
+        begin = self._clock()
+        try:
+            return self._picture(array, region)
+        finally:
+            self._cost += self._clock() - begin
+
+    def _picture(self, array: LevelArray, region: Region) -> np.ndarray[Any, Any]:
         shown = self._shown.get(array.image)
         if shown is None or not all(s.stop > s.start for s in region):
             return array[region]
@@ -305,8 +315,11 @@ class Screen:
             if want.array.level == level and key not in keys and not task.done:
                 shown.coming.pop(key, None)
         for want in wants:
-            task = shared.start(want, urgency, owner, _rank(want, region))
-            shown.coming[shared.task_key(want)] = (want, task)
+            key = shared.task_key(want)
+            known = shown.coming.get(key)
+            if known is None or known[1].done:
+                task = shared.start(want, urgency, owner, _rank(want, region))
+                shown.coming[key] = (want, task)
 
     def _ask_coarse(self, shown: _Shown, array: LevelArray, region: Region) -> None:
         """Have the coarsest level read too: it shows until the others are there."""
@@ -314,10 +327,10 @@ class Screen:
         covered = _scaled(region, array.shape, coarsest.shape)
         wants = self._missing(coarsest, covered)
         if wants:
-            owner = shown.owner(coarsest.level)
+            shared, owner = reader(), shown.owner(coarsest.level)
             for want in wants:
-                task = reader().start(want, Urgency.COARSE, owner)
-                shown.coming.setdefault(reader().task_key(want), (want, task))
+                task = shared.start(want, Urgency.COARSE, owner)
+                shown.coming.setdefault(shared.task_key(want), (want, task))
 
     def _ask_siblings(self, array: LevelArray, region: Region) -> None:
         """Have the same chunks of the other visible channels read.
@@ -332,10 +345,12 @@ class Screen:
             sibling = other.image.arrays[array.level]
             if sibling.shape != array.shape or sibling.chunks != array.chunks:
                 continue
-            owner = other.owner(array.level)
+            if other.asked.get(array.level) == region:
+                continue  # it has asked by itself
+            shared, owner = reader(), other.owner(array.level)
             for want in self._missing(sibling, region):
                 rank = _rank(want, region)
-                reader().start(want, Urgency.SIBLING, owner, rank)
+                shared.start(want, Urgency.SIBLING, owner, rank)
 
     def _wait_a_little(self, tasks: list[Task]) -> None:
         now = self._clock()
@@ -396,15 +411,17 @@ class Screen:
     def _poll(self) -> News:
         now, refresh, failed = self._clock(), [], {}
         pending = 0
+        pause = max(_REFRESH_PAUSE, _REFRESH_SHARE * self._cost)
+        self._cost = 0.0
         for shown in list(self._shown.values()):
             if not shown.visible and shown.coming:
                 self._drop(shown)
-            why = self._settle(shown)
-            if why and shown.image not in self._told:
+            self._settle(shown)
+            if shown.image not in self._told and shown.image.failures:
                 self._told.add(shown.image)
-                failed[shown.image] = why
+                failed[shown.image] = min(why for *_, why in shown.image.failures)
             pending += len(shown.coming)
-            late = now - shown.refreshed >= _REFRESH_PAUSE
+            late = now - shown.refreshed >= pause
             if shown.arrived and (late or not shown.coming) and shown.layer is not None:
                 shown.arrived, shown.refreshed = False, now
                 refresh.append(shown.layer)
@@ -418,19 +435,14 @@ class Screen:
         """Whether all that is looked at is there."""
         return self._rested
 
-    def _settle(self, shown: _Shown) -> str | None:
-        """Take over what is done; return why a chunk failed, if one did."""
-        why = None
+    def _settle(self, shown: _Shown) -> None:
+        """Take over what is done, and record what failed."""
         for key, (want, task) in list(shown.coming.items()):
-            if not task.done:
-                continue
-            shown.coming.pop(key, None)
-            if isinstance(task.error, CancelledError):
-                continue
-            shown.arrived = True
-            if want.array.settle(want, task) is None:
-                why = want.array.image.failure_of(want.array.level, want.chunk)
-        return why
+            if task.done:
+                shown.coming.pop(key, None)
+                if not isinstance(task.error, CancelledError):
+                    shown.arrived = True
+                    want.array.settle(want, task)
 
     def values_in_view(self, image: ChannelImage) -> np.ndarray[Any, Any] | None:
         """Return the voxels in view, coarse ones where fine ones are not there."""
