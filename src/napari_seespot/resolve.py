@@ -8,7 +8,7 @@ they depend on is the same.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,11 @@ class Mask:
     def by_code(self) -> bool:
         """Whether the codes alone decide."""
         return not self.ranges and not self.valid_only and self.cells is None
+
+    def without(self, column: str) -> Mask:
+        """Return the mask without a column's range: what its slider is set on."""
+        ranges = tuple(entry for entry in self.ranges if entry[0] != column)
+        return self if ranges == self.ranges else replace(self, ranges=ranges)
 
     def of(self, rows: Any) -> np.ndarray:
         """Return whether each of some rows passes; bool, shape (m,)."""
