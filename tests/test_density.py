@@ -413,7 +413,8 @@ def test_large_pictures_are_counted_by_fewer_threads(monkeypatch):
     assert seen == [3, 1]
 
 
-def test_a_picture_can_be_cancelled_between_chunks():
+def test_a_picture_can_be_cancelled_between_chunks(monkeypatch):
+    monkeypatch.setattr("napari_seespot.densities.LONG_CHUNK_ROWS", _chunks.CHUNK_ROWS)
     spots = random_spots(_chunks.CHUNK_ROWS * 4)
     asked = []
 

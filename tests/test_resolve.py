@@ -128,7 +128,7 @@ def test_large_tables_are_filtered_in_two_threads(dataset, monkeypatch):
     state = State(filters={"ranges": {"r": (0, 1)}})
     wanted = resolve(state, dataset).where
     monkeypatch.setattr(resolve_module, "_CHUNK", 100)
-    monkeypatch.setattr(resolve_module, "_PARALLEL_ROWS", 1000)
+    monkeypatch.setattr(resolve_module, "_FEW_ROWS", 10)  # compiled, not numpy
     again = resolve(state, dataset)
     assert (again.where == wanted).all()
     assert again.mask.count == wanted.sum()

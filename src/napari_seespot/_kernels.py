@@ -20,7 +20,10 @@ __all__ = [
     "INSIDE",
     "OUTSIDE",
     "add_to_counts",
+    "count_codes",
+    "look_up",
     "mark_inside",
+    "narrow",
     "widen_extent",
 ]
 
@@ -57,56 +60,169 @@ def _find_bin(value: float, guess: float, edges: np.ndarray) -> np.uintp:
     return place
 
 
+BLOCK = 1024
+"""Rows between two loops: what one leaves for the next stays in the L1 cache."""
+
+
+@_compiled
+def _guess_bins(
+    x: np.ndarray,
+    y: np.ndarray,
+    x_along: np.ndarray,
+    y_along: np.ndarray,
+    bins: tuple[int, int],
+    x_guess: tuple[float, ...],
+    y_guess: tuple[float, ...],
+    bin_of: np.ndarray,
+    marks: np.ndarray,
+    unsure: np.ndarray,
+) -> None:
+    """Guess the bin of each row of a block; tell which rows are inside or unsure.
+
+    Without branches, so that compilers make vector instructions of it.
+    """
+    x_low, x_high, x_first, x_per_unit, x_margin = x_guess
+    y_low, y_high, y_first, y_per_unit, y_margin = y_guess
+    for row in range(x.size):
+        x_value, y_value = x[row], y[row]
+        inside = np.uint8(x_value >= x_low) & np.uint8(x_value <= x_high)
+        inside &= np.uint8(y_value >= y_low) & np.uint8(y_value <= y_high)
+        x_place = (x_along[row] - x_first) * x_per_unit
+        y_place = (y_along[row] - y_first) * y_per_unit
+        column, line = np.int32(x_place), np.int32(y_place)
+        x_rest, y_rest = x_place - column, y_place - line
+        # NaN and what is far outside are not sure either.
+        sure = np.uint8(x_rest > x_margin) & np.uint8(1 - x_rest > x_margin)
+        sure &= np.uint8(y_rest > y_margin) & np.uint8(1 - y_rest > y_margin)
+        sure &= np.uint8(np.uint32(column) < np.uint32(bins[0]))
+        sure &= np.uint8(np.uint32(line) < np.uint32(bins[1]))
+        marks[row] &= inside
+        unsure[row] = inside & (np.uint8(1) - sure)
+        bin_of[row] = line * np.int32(bins[0]) + column
+
+
 @_compiled
 def add_to_counts(
-    counts: np.ndarray,
+    flat: np.ndarray,
     x: np.ndarray,
     y: np.ndarray,
     x_along: np.ndarray,
     y_along: np.ndarray,
     x_edges: np.ndarray,
     y_edges: np.ndarray,
-    x_guess: tuple[float, float],
-    y_guess: tuple[float, float],
+    x_guess: tuple[float, ...],
+    y_guess: tuple[float, ...],
     keep: np.ndarray,
     codes: np.ndarray,
-    class_of_code: np.ndarray,
+    offsets: np.ndarray,
 ) -> None:
-    """Count rows into `counts`, shape (n_classes, bins_y, bins_x), uint32.
+    """Count rows into pictures, one behind the other, of shape (bins_y, bins_x).
 
     Parameters
     ----------
+    flat : ndarray of uint32
     x, y : ndarray of float, shape (n,)
     x_along, y_along : ndarray of float, shape (n,)
         The same on the scale in which bins are equally wide; for the guess.
     x_edges, y_edges : ndarray of float64
-    x_guess, y_guess : (float, float)
-        The first edge on that scale, and how many bins a unit has.
+    x_guess, y_guess : (float, float, float, float, float)
+        The lowest and the highest value inside; the first edge on that scale;
+        how many bins a unit has; how near to an edge, in bins, a guess is
+        unsure. All in the precision of x and y.
     keep : ndarray of bool, shape (n,) or (0,)
     codes : ndarray of uint8, shape (n,) or (0,)
-    class_of_code : ndarray of uint8
-        Rows of a class beyond the last are dropped.
+    offsets : ndarray of int64, shape (256,)
+        Where the picture of each code begins; rows of a code with a negative
+        one are dropped.
     """
-    n_classes, bins_y, bins_x = counts.shape
-    flat = counts.reshape(-1)
+    bins = (x_edges.size - 1, y_edges.size - 1)
+    bin_of = np.empty(BLOCK, np.int32)
+    marks, unsure = np.empty(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8)
+    places = np.empty(BLOCK + 1, np.uint64)
     masked, classed = keep.size > 0, codes.size > 0
-    x_low, x_high = x_edges[0], x_edges[-1]
-    y_low, y_high = y_edges[0], y_edges[-1]
-    for row in range(x.size):
-        if masked and not keep[row]:
-            continue
-        x_value, y_value = float(x[row]), float(y[row])
-        if not (x_low <= x_value <= x_high and y_low <= y_value <= y_high):
-            continue
-        layer = class_of_code[codes[row]] if classed else 0
-        if layer >= n_classes:
-            continue
-        x_place = (x_along[row] - x_guess[0]) * x_guess[1]
-        y_place = (y_along[row] - y_guess[0]) * y_guess[1]
-        column = _find_bin(x_value, x_place, x_edges)
-        line = _find_bin(y_value, y_place, y_edges)
-        picture_line = np.uintp(layer) * np.uintp(bins_y) + line
-        flat[picture_line * np.uintp(bins_x) + column] += np.uint32(1)
+    # A table of its own: with a comparison the next loop would branch.
+    counted = (offsets >= 0).astype(np.uint8)
+    for start in range(0, x.size, BLOCK):
+        size = min(BLOCK, x.size - start)
+        stop = start + size
+        if masked:
+            for row in range(size):
+                marks[row] = keep[start + row]
+        else:
+            marks[:] = 1
+        _guess_bins(
+            x[start:stop], y[start:stop], x_along[start:stop], y_along[start:stop],
+            bins, x_guess, y_guess, bin_of, marks, unsure,
+        )  # fmt: skip
+        # Eight at once: hardly any row lies so near to an edge.
+        some = unsure.view(np.uint64)
+        for eight in range((size + 7) // 8):
+            if some[eight] == 0:
+                continue
+            for row in range(8 * eight, min(8 * eight + 8, size)):
+                if unsure[row]:
+                    here = start + row
+                    x_place = (x_along[here] - x_guess[2]) * x_guess[3]
+                    y_place = (y_along[here] - y_guess[2]) * y_guess[3]
+                    column = _find_bin(float(x[here]), x_place, x_edges)
+                    line = _find_bin(float(y[here]), y_place, y_edges)
+                    bin_of[row] = line * np.uintp(bins[0]) + column
+        # Rows that do not count are written too, and then written over.
+        n = np.uintp(0)
+        if classed:
+            for row in range(size):
+                code = codes[start + row]
+                places[n] = np.uint64(bin_of[row] + offsets[code])
+                n += np.uintp(marks[row] & counted[code])
+        else:
+            for row in range(size):
+                places[n] = np.uint64(bin_of[row])
+                n += np.uintp(marks[row])
+        for place in range(n):
+            flat[places[place]] += np.uint32(1)
+
+
+@_compiled
+def look_up(out: np.ndarray, codes: np.ndarray, table: np.ndarray) -> None:
+    """Write for each row whether its code passes: ``out = table[codes]``.
+
+    numpy makes a 64-bit copy of the codes first.
+    """
+    for row in range(codes.size):
+        out[row] = table[codes[row]]
+
+
+@_compiled
+def narrow(keep: np.ndarray, values: np.ndarray, low: float, high: float) -> None:
+    """Keep only rows of which the value lies within; NaN does not.
+
+    Parameters
+    ----------
+    keep : ndarray of bool, shape (n,)
+    values : ndarray of float32, shape (n,)
+    low, high : float32
+    """
+    for row in range(values.size):
+        inside = np.uint8(values[row] >= low) & np.uint8(values[row] <= high)
+        keep[row] = (np.uint8(keep[row]) & inside) != 0
+
+
+@_compiled
+def count_codes(counts: np.ndarray, codes: np.ndarray, keep: np.ndarray) -> None:
+    """Add to `counts` how many rows have each code; int64, shape (256,).
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, shape (n,)
+    keep : ndarray of bool, shape (n,) or (0,)
+    """
+    # Four counters in turn: an addition does not wait for the one before it.
+    parts = np.zeros((4, 256), np.int64)
+    masked = keep.size > 0
+    for row in range(codes.size):
+        parts[row & 3, codes[row]] += keep[row] if masked else 1
+    for part in range(4):
+        counts += parts[part]
 
 
 @_compiled

@@ -1,8 +1,8 @@
 """Counting millions of spots into pictures: all rows, exact, in a blink.
 
 Rows are binned as `numpy.histogram2d` bins them, to the count. A row's bin is
-guessed by scaling and then corrected against the edges, as numpy does for
-equal bins: scaling alone puts a row now and then beside its bin.
+guessed by scaling; rows so near to an edge that a rounding may have put them
+beside their bin are compared with the edges, as numpy does with all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from napari_seespot._chunks import each_chunk, frozen, number_chunks, row_mask
+from napari_seespot._chunks import (
+    CHUNK_ROWS,
+    LONG_CHUNK_ROWS,
+    RowFilter,
+    each_chunk,
+    frozen,
+    number_chunks,
+    row_mask,
+)
 from napari_seespot.errors import NotFoundError, StateError
 
 if TYPE_CHECKING:
@@ -27,8 +35,11 @@ __all__ = [
     "density",
     "from_scale",
     "histogram",
+    "limits_of_extent",
+    "raw_extent",
     "to_scale",
     "warm_up",
+    "wider",
 ]
 
 AxisScale = Literal["linear", "log", "asinh"]
@@ -43,6 +54,9 @@ NO_MASK = frozen([], np.bool_)
 NO_CODES = frozen([], np.uint8)
 
 MAX_CLASSES = 255
+
+MAX_BINS = 1 << 30
+"""Of one picture; bins are told by 32-bit numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,15 +129,37 @@ class _Axis:
     scale: AxisScale
     width: float
 
-    @property
-    def guess(self) -> tuple[float, float]:
-        """The first edge on the scale, and how many bins a unit of it has."""
+    def guess(self, dtype: Any) -> tuple[float, ...]:
+        """Return how the kernel guesses bins, in the precision of the columns.
+
+        Returns
+        -------
+        tuple of float
+            The lowest and the highest value inside; the first edge on the
+            scale; how many bins a unit of it has; how near to an edge, in bins,
+            a guess is unsure.
+        """
+        kind = np.dtype(dtype).type
         first, last = to_scale(self.edges[[0, -1]], self.scale, self.width)
+        n = len(self.edges) - 1
         # 0 for a span too small to divide by: the correction then does all.
-        per_unit = (
-            (len(self.edges) - 1) / (last - first) if last - first > 1e-300 else 0
-        )
-        return float(first), float(per_unit)
+        per_unit = n / (last - first) if last - first > 1e-300 else 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            low, high = kind(self.edges[0]), kind(self.edges[-1])
+            # Rounded inwards, a comparison says what it says in float64.
+            if low < self.edges[0]:
+                low = np.nextafter(low, kind(np.inf))
+            if high > self.edges[-1]:
+                high = np.nextafter(high, kind(-np.inf))
+            start, step = kind(first), kind(per_unit)
+            places = (self.along(self.edges.astype(dtype)) - start) * step
+            off = float(np.abs(places - np.arange(n + 1)).max())
+        # Scaling never changes the order of two values: one that is guessed
+        # farther from an edge than the edge itself is on the right side of it.
+        # A curve may, by some roundings.
+        least = 1e-5 if self.scale == "linear" else 1e-3
+        margin = max(least, 4 * off) if off < 0.1 else 1.0
+        return (low, high, start, step, kind(margin))
 
     def along(self, values: np.ndarray) -> np.ndarray:
         """Return values on the scale, in their own precision: for guesses."""
@@ -139,7 +175,7 @@ def density(
     bins: int | tuple[int, int] = 512,
     limits: tuple[Limits | None, Limits | None] | None = None,
     by: str | None = None,
-    where: np.ndarray | None = None,
+    where: np.ndarray | RowFilter | None = None,
     *,
     axes: tuple[AxisScale, AxisScale] = ("linear", "linear"),
     asinh_width: float = 1.0,
@@ -161,8 +197,9 @@ def density(
     by : str, optional
         Count by class: ``"chan"``, ``"unmixed_chan"``, ``"status"``, or a
         column of categories.
-    where : ndarray of bool, shape (n,), optional
-        The rows to count, in row order.
+    where : ndarray of bool, shape (n,), or RowFilter, optional
+        The rows to count, in row order; or a rule that tells them (a `Mask`),
+        of which no array of all rows is made.
     axes : (str, str)
         The scales of x and y, each ``"linear"``, ``"log"`` or ``"asinh"``.
         Bins are equally wide on the scale; `x_edges` and `y_edges` are in data
@@ -171,7 +208,7 @@ def density(
         The scale ``"asinh"`` is ``arcsinh(value / asinh_width)``: linear below
         this value, logarithmic above.
     cancelled : callable, optional
-        Asked every 65,536 rows; the count ends when it says True.
+        Asked every million rows or more often; the count ends when it says True.
 
     Returns
     -------
@@ -191,11 +228,25 @@ def density(
     CancelledError
         When `cancelled` said True.
     """
+    if spots.counter is not None:
+        counted: Density = spots.counter.density(
+            spots,
+            x_channel,
+            y_channel,
+            bins=bins,
+            limits=limits,
+            by=by,
+            where=_Keep(len(spots), where).mask,
+            axes=axes,
+            asinh_width=asinh_width,
+            cancelled=cancelled,
+        )
+        return counted
     names = (column_name(spots, x_channel), column_name(spots, y_channel))
     x, y = (spots.column(name) for name in names)
     scales = _checked_scales(axes, asinh_width)
     n_bins = _checked_bins(bins)
-    keep = row_mask(where, len(spots))
+    keep = _Keep(len(spots), where)
     given = _checked_limits(limits, scales)
     if None in given:
         found = _extent(x, y, scales, keep, cancelled)
@@ -223,7 +274,7 @@ def histogram(
     bins: int = 256,
     limits: Limits | None = None,
     by: str | None = None,
-    where: np.ndarray | None = None,
+    where: np.ndarray | RowFilter | None = None,
     *,
     axis: AxisScale = "linear",
     asinh_width: float = 1.0,
@@ -347,6 +398,11 @@ def _checked_bins(bins: Any) -> tuple[int, int]:
             f"the bins are {bins!r}",
             expected="a whole number of at least 1, or one for x and one for y",
         )
+    if pair[0] * pair[1] > MAX_BINS:
+        raise StateError(
+            f"a picture of {pair[0]:,} x {pair[1]:,} bins is too large",
+            expected=f"at most {MAX_BINS:,} bins",
+        )
     return int(pair[0]), int(pair[1])
 
 
@@ -383,18 +439,35 @@ def _extent(
     x: np.ndarray,
     y: np.ndarray,
     scales: tuple[AxisScale, AxisScale],
-    keep: np.ndarray | None,
+    keep: _Keep,
     cancelled: Callable[[], bool] | None,
 ) -> tuple[Limits, Limits]:
     """Return the limits of the rows that have a place on both axes."""
+    return limits_of_extent(raw_extent(x, y, scales, keep, cancelled), scales)
+
+
+def raw_extent(
+    x: np.ndarray,
+    y: np.ndarray,
+    scales: tuple[AxisScale, AxisScale],
+    keep: np.ndarray | _Keep | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> np.ndarray:
+    """Return lowest and highest x and y of rows with a place on both axes.
+
+    Returns
+    -------
+    ndarray of float64, shape (4,)
+        x low, x high, y low, y high; infinite, the wrong way round, without a row.
+    """
     from napari_seespot._kernels import widen_extent
 
     x_above, y_above = (0.0 if scale == "log" else -np.inf for scale in scales)
+    kept = keep if isinstance(keep, _Keep) else _Keep(len(x), keep)
 
     def step(extent: np.ndarray, rows: slice) -> None:
         x_rows, y_rows = number_chunks(x, y, rows)
-        kept = NO_MASK if keep is None else keep[rows]
-        widen_extent(extent, x_rows, y_rows, x_above, y_above, kept)
+        widen_extent(extent, x_rows, y_rows, x_above, y_above, kept.of(rows))
 
     parts = each_chunk(
         len(x),
@@ -402,10 +475,23 @@ def _extent(
         step,
         cancelled=cancelled,
     )
-    low, high = np.min(parts, axis=0), np.max(parts, axis=0)
-    if low[0] > high[1]:  # no row
+    return wider(*parts)
+
+
+def wider(*extents: np.ndarray) -> np.ndarray:
+    """Return the extent that holds those of `raw_extent`."""
+    low, high = np.min(extents, axis=0), np.max(extents, axis=0)
+    return np.array([low[0], high[1], low[2], high[3]])
+
+
+def limits_of_extent(
+    extent: np.ndarray, scales: tuple[AxisScale, AxisScale]
+) -> tuple[Limits, Limits]:
+    """Return what `raw_extent` found as limits of x and y."""
+    x_low, x_high, y_low, y_high = map(float, extent)
+    if x_low > x_high:  # no row
         return _empty(scales[0]), _empty(scales[1])
-    return (float(low[0]), float(high[1])), (float(low[2]), float(high[3]))
+    return (x_low, x_high), (y_low, y_high)
 
 
 def _empty(scale: AxisScale) -> Limits:
@@ -440,6 +526,45 @@ def _edges(
     return edges
 
 
+class _Keep:
+    """Which rows are counted, a part of the rows at a time.
+
+    Parameters
+    ----------
+    n_rows : int
+    where : ndarray of bool, RowFilter or None
+    """
+
+    def __init__(self, n_rows: int, where: np.ndarray | RowFilter | None) -> None:
+        # Not `isinstance` of the protocol: that would look at all of it.
+        self._rule: Any = where if hasattr(where, "in_ranges") else None
+        self._mask = row_mask(where, n_rows) if self._rule is None else None
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """Whether each row passes; None where all do."""
+        return self._mask if self._rule is None else self._rule.of(slice(None))
+
+    @property
+    def codes(self) -> np.ndarray | None:
+        """Which codes pass; None where all do."""
+        codes: np.ndarray | None = None if self._rule is None else self._rule.codes
+        return codes
+
+    def of(self, rows: slice) -> np.ndarray:
+        """Return which rows pass; of size zero where all do."""
+        if self._rule is not None:
+            return frozen(self._rule.of(rows), np.bool_)
+        return NO_MASK if self._mask is None else self._mask[rows]
+
+    def but_codes(self, rows: slice) -> np.ndarray:
+        """Return which rows pass, whatever their codes."""
+        if self._rule is None:
+            return self.of(rows)
+        passes = self._rule.in_ranges(rows)
+        return NO_MASK if passes is None else frozen(passes, np.bool_)
+
+
 def _count(
     spots: Spots,
     x: np.ndarray,
@@ -448,15 +573,16 @@ def _count(
     y_axis: _Axis,
     by: str | None,
     n_classes: int,
-    keep: np.ndarray | None,
+    keep: _Keep,
     cancelled: Callable[[], bool] | None,
 ) -> np.ndarray:
     """Return counts by class, shape (n_classes or 1, bins_y, bins_x)."""
     from napari_seespot._kernels import add_to_counts
 
-    codes, class_of_code = _classes(spots, by, n_classes)
-    x_guess, y_guess = x_axis.guess, y_axis.guess
     shape = (max(n_classes, 1), len(y_axis.edges) - 1, len(x_axis.edges) - 1)
+    rows_of = _classes(spots, by, n_classes, shape[1] * shape[2], keep)
+    dtype = number_chunks(x, y, slice(0, 0))[0].dtype
+    x_guess, y_guess = x_axis.guess(dtype), y_axis.guess(dtype)
 
     def step(counts: np.ndarray, rows: slice) -> None:
         x_rows, y_rows = number_chunks(x, y, rows)
@@ -470,43 +596,57 @@ def _count(
             y_axis.edges,
             x_guess,
             y_guess,
-            NO_MASK if keep is None else keep[rows],
-            codes(rows),
-            class_of_code,
+            *rows_of(rows),
         )
 
+    plain = x_axis.scale == y_axis.scale == "linear" and dtype == np.float32
+    size = int(np.prod(shape))
     # 32 bits hold any number of rows that fits into one machine's memory, and
     # half the size keeps more of the picture in the processor's cache.
     parts = each_chunk(
         len(x),
-        lambda: np.zeros(shape, np.uint32),
+        lambda: np.zeros(size, np.uint32),
         step,
-        max_threads=max(1, COUNTS_BYTES // (4 * int(np.prod(shape)))),
+        max_threads=max(1, COUNTS_BYTES // (4 * size)),
+        rows_per_chunk=LONG_CHUNK_ROWS if plain else 4 * CHUNK_ROWS,
         cancelled=cancelled,
     )
     counts = parts[0].astype(np.int64)
     for part in parts[1:]:
         counts += part
-    return counts
+    return counts.reshape(shape)
 
 
 def _classes(
-    spots: Spots, by: str | None, n_classes: int
-) -> tuple[Callable[[slice], np.ndarray], np.ndarray]:
-    """Return what gives the codes of a chunk, and the class of each code."""
-    unchanged = np.arange(256).astype(np.uint8)
-    if by is None:
-        return lambda rows: NO_CODES, unchanged
-    if n_classes > MAX_CLASSES:
+    spots: Spots, by: str | None, n_classes: int, size: int, keep: _Keep
+) -> Callable[[slice], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return what gives a chunk's mask, codes, and where each code's picture begins.
+
+    `size` is a picture's number of bins.
+    """
+    offsets = np.arange(256, dtype=np.int64) * size
+    offsets[max(n_classes, 1) :] = -1
+    if by is not None and n_classes > MAX_CLASSES:
         raise StateError(
             f"{by} has {n_classes} classes",
             expected=f"at most {MAX_CLASSES} to count by",
         )
-    if by in spots.categories:
-        codes = spots.codes(by)
-        return lambda rows: frozen(codes[rows], np.uint8), unchanged
-    code, class_of_code = spots.code, spots.class_of_code(by)
-    if code.dtype == np.uint8:  # the kernel looks them up by the way
-        unchanged[: len(class_of_code)] = class_of_code
-        return lambda rows: frozen(code[rows], np.uint8), unchanged
-    return lambda rows: frozen(class_of_code[code[rows]], np.uint8), unchanged
+    if by is not None and by in spots.categories:
+        own = spots.codes(by)
+        return lambda rows: (keep.of(rows), frozen(own[rows], np.uint8), offsets)
+    if by is None and keep.codes is None:
+        return lambda rows: (keep.of(rows), NO_CODES, offsets)
+    n_codes = len(spots.class_of_code("status"))
+    class_of_code = (
+        np.zeros(n_codes, np.intp) if by is None else spots.class_of_code(by)
+    )
+    code = spots.code
+    if code.dtype != np.uint8:
+        small = class_of_code.astype(np.uint8)
+        return lambda rows: (keep.of(rows), small[code[rows]], offsets)
+    # The kernel looks class and filter up by the way, in one small table.
+    of_code = np.full(256, -1, np.int64)
+    of_code[:n_codes] = offsets[class_of_code]
+    if keep.codes is not None:
+        of_code[:n_codes][~keep.codes] = -1
+    return lambda rows: (keep.but_codes(rows), frozen(code[rows], np.uint8), of_code)

@@ -7,13 +7,13 @@ they depend on is the same.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_seespot._chunks import each_chunk, frozen
 from napari_seespot.coloring import Coloring, make_coloring
 from napari_seespot.columns import NULL_BOOL
 from napari_seespot.typed import BOOLEANS
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Mask", "View", "changes", "resolve"]
 
 _CHUNK = 1 << 18  # rows whose columns fit the processor's cache together
-_PARALLEL_ROWS = 1 << 21
+_FEW_ROWS = 1 << 14  # for these numpy is fast enough without loading numba
+_EVERY_ROW = frozen([], np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,21 +78,48 @@ class Mask:
 
     def of(self, rows: Any) -> np.ndarray:
         """Return whether each of some rows passes; bool, shape (m,)."""
-        return np.asarray(self.codes[self.spots.code[rows]] & self._in_ranges(rows))
+        code, passes = self.spots.code[rows], self.in_ranges(rows)
+        if code.dtype == np.uint8 and len(code) > _FEW_ROWS:
+            from napari_seespot._kernels import look_up
 
-    def _in_ranges(self, rows: Any) -> Any:
-        passes: Any = True
+            named = np.empty(len(code), np.bool_)
+            look_up(named, frozen(code, np.uint8), frozen(self.codes, np.bool_))
+        else:
+            named = self.codes[code]
+        if passes is not None:
+            named &= passes
+        return named
+
+    def in_ranges(self, rows: Any) -> np.ndarray | None:
+        """Return whether each of some rows passes all but the codes' filters.
+
+        bool, shape (m,); None where nothing but the codes decides.
+        """
+        if self.by_code:
+            return None
+        code = self.spots.code[rows]
+        passes = np.ones(len(code), np.bool_)
         for column, low, high in self.ranges:
             values = self.spots.column(column)[rows]
+            if values.dtype == np.float32 and len(values) > _FEW_ROWS:
+                from napari_seespot._kernels import narrow
+
+                with np.errstate(over="ignore"):
+                    ends = np.float32(low), np.float32(high)
+                narrow(
+                    passes, frozen(values, np.float32), float(ends[0]), float(ends[1])
+                )
+                continue
             # NaN compares false: a row without a value does not pass.
             with np.errstate(over="ignore"):  # an end beyond float32 is infinite
-                passes = passes & (values >= low) & (values <= high)
+                passes &= values >= low
+                passes &= values <= high
             if column in BOOLEANS:
-                passes = passes & (values != NULL_BOOL)
+                passes &= values != NULL_BOOL
         if self.valid_only:
-            passes = passes & (self.spots.column("valid_spot")[rows] == 1)
+            passes &= self.spots.column("valid_spot")[rows] == 1
         if self.cells is not None:
-            passes = passes & np.isin(self.spots.column("cell_id")[rows], self._cells)
+            passes &= np.isin(self.spots.column("cell_id")[rows], self._cells)
         return passes
 
     @cached_property
@@ -103,20 +131,12 @@ class Mask:
         """Return whether each row passes; bool, shape (n,); None where all do."""
         if self.by_code and self.codes.all():
             return None
-        n = len(self.spots)
-        mask = np.empty(n, np.bool_)
+        mask = np.empty(len(self.spots), np.bool_)
 
-        def fill(start: int) -> None:
-            part = slice(start, min(start + _CHUNK, n))
-            mask[part] = self.of(part)
+        def fill(_: None, rows: slice) -> None:
+            mask[rows] = self.of(rows)
 
-        starts = range(0, n, _CHUNK)
-        if n < _PARALLEL_ROWS:
-            for start in starts:
-                fill(start)
-        else:
-            with ThreadPoolExecutor(2) as pool:
-                list(pool.map(fill, starts))
+        each_chunk(len(mask), lambda: None, fill, rows_per_chunk=_CHUNK)
         mask.flags.writeable = False
         return mask
 
@@ -131,14 +151,27 @@ class Mask:
 
         int64, shape (n_codes,).
         """
-        code = self.spots.code
-        counts = np.zeros(len(self.codes), np.int64)
-        # By chunks: numpy.bincount makes an int64 copy of what it counts.
-        for start in range(0, len(code), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            chosen = code[part] if self.by_code else code[part][self._in_ranges(part)]
-            counts += np.bincount(chosen, minlength=len(counts))
-        return counts
+        code, n = self.spots.code, len(self.codes)
+
+        def count(counts: np.ndarray, rows: slice) -> None:
+            passes = self.in_ranges(rows)
+            if code.dtype == np.uint8 and len(code) > _FEW_ROWS:
+                from napari_seespot._kernels import count_codes
+
+                keep = _EVERY_ROW if passes is None else frozen(passes, np.bool_)
+                count_codes(counts, frozen(code[rows], np.uint8), keep)
+            else:
+                chosen = code[rows] if passes is None else code[rows][passes]
+                counts[:n] += np.bincount(chosen, minlength=n)
+
+        size = max(n, 256)  # the kernel's counts
+        parts = each_chunk(
+            len(code),
+            lambda: np.zeros(size, np.int64),
+            count,
+            rows_per_chunk=_CHUNK,
+        )
+        return np.asarray(np.sum(parts, axis=0)[:n])
 
     @cached_property
     def counts(self) -> np.ndarray:
