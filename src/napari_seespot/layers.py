@@ -67,11 +67,19 @@ def open_images(
             images.append(dataset.images[channel])
         except SeeSpotError as error:
             problems.append(f"Channel {channel} is left out. {error}")
+    _load_units()
     if images:
         # read here, not in the viewer's thread, and of all channels together
         with ThreadPoolExecutor(len(images)) as pool:
             list(pool.map(lambda image: image.contrast_limits, images))
     return images, problems
+
+
+def _load_units() -> None:
+    """Have napari's table of units read, which its first layer would wait for."""
+    import pint
+
+    pint.get_application_registry().Unit("micrometer")
 
 
 def add_image_layer(viewer: Any, image: ChannelImage, **options: Any) -> Any:

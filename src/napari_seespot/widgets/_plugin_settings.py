@@ -43,7 +43,9 @@ class PluginSettings:
     def apply(self) -> None:
         """Hand over what holds for the whole process."""
         settings.configure(
-            cache_folder=self.cache_folder or None, cache_gb=self.cache_size_gb
+            cache_folder=self.cache_folder or None,
+            cache_gb=self.cache_size_gb,
+            chunks_mb=self.cache_chunks_mb,
         )
 
     def new_state(self) -> State:
