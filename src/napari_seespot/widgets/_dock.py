@@ -134,8 +134,8 @@ class _Disconnect:
 
     def __call__(self, *_: Any) -> None:
         dock, self._dock = self._dock, None
-        if dock is None:
-            return
+        if dock is None or "_heard" not in vars(dock):
+            return  # Python collects widget and dock together, and has emptied it
         sessions.session_changed.disconnect(dock._on_session, missing_ok=True)
         dock.stop_listening()
         dock._session = None

@@ -174,6 +174,8 @@ class Worker:
 
     def close(self) -> None:
         """End all work and wait for the thread; nothing is accepted afterwards."""
+        if vars(self).get("_mailbox") is None:
+            return  # closed, or emptied by Python, which collects it with a dock
         self._on_busy = _ignore
         self.cancel()
         with self._lock:
