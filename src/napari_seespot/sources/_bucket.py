@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_seespot._addresses import StorageOptions, join, normalize
+from napari_seespot._addresses import StorageError, StorageOptions, join, normalize
 from napari_seespot._stores import filesystem, list_names, read_bytes
 from napari_seespot.errors import NotFoundError
 from napari_seespot.sources import _layout
@@ -76,13 +76,10 @@ class BucketFolder:
 
     def look(self) -> None:
         """List the folders of a dataset together, which saves round trips."""
-        top = self.names()
+        self.names()
         usual = ("derived", _layout.TABLES, _layout.FUSED, _layout.SEGMENTATION)
-        wanted = [f for f in usual if f.partition("/")[0] in top]
-        for absent in set(usual) - set(wanted):
-            self._names[absent] = ()
-        with ThreadPoolExecutor(LISTERS) as pool:
-            list(pool.map(self.names, wanted))
+        with ThreadPoolExecutor(len(usual)) as pool:
+            list(pool.map(self.names, usual))
 
     def names(self, folder: str = "") -> tuple[str, ...]:
         """Return the names in a folder, sorted, hidden ones left out.
@@ -94,8 +91,10 @@ class BucketFolder:
         """
         if folder not in self._names:
             found: tuple[str, ...] = ()
-            with suppress(NotFoundError):
-                found = list_names(self.uri_of(folder), self._storage)
+            # What the folder above does not name need not be asked for.
+            if not folder or folder.partition("/")[0] in self.names():
+                with suppress(NotFoundError):
+                    found = list_names(self.uri_of(folder), self._storage)
             self._names[folder] = tuple(n for n in found if not n.startswith("."))
         return self._names[folder]
 
@@ -195,11 +194,14 @@ def _pages(uri: str, storage: StorageOptions | None) -> Iterator[list[str]]:
     while True:
         try:
             answer = _page(uri, options, request)
-        except RefusedError:
+        except RefusedError as refused:
             if options.anonymous is not None:
                 raise
             options = replace(options, anonymous=False)  # with credentials, then
-            continue
+            try:
+                answer = _page(uri, options, request)
+            except StorageError:  # there are none, or they do not help
+                raise refused from None
         found = [entry["Prefix"] for entry in answer.get("CommonPrefixes") or ()]
         yield [name.rstrip("/").rpartition("/")[2] for name in found]
         if not answer.get("IsTruncated"):

@@ -39,11 +39,18 @@ class RefusedError(StorageError):
     """A store does not let us read this."""
 
 
+class _WrongError(StorageError):
+    """What was downloaded is not the object."""
+
+
 PIECE = 8 << 20
 """Bytes of one request: a second at a slow connection, no burden at a fast one."""
 
 AT_ONCE = 4
 """Requests that are under way together; S3 gives each some 50 MB/s."""
+
+LEFT = ".part"
+"""The end of a download's name that was given up and can be continued."""
 
 UNUSED_SECONDS = 24 * 3600.0
 """After this long, a downloaded table is not going to be merged any more."""
@@ -122,10 +129,8 @@ def download(file: RemoteFile, storage: StorageOptions | None, task: Task) -> Pa
         scratch = _scratch_file(folder, file)
         try:
             _fetch(file, storage, scratch, task)
-        except StorageError:
-            if scratch.stat().st_size < file.size:
-                raise  # what is there serves the next try
-            scratch.unlink()  # complete and wrong: of no use
+        except BaseException as error:  # also when interrupted
+            _put_by(scratch, file, wrong=isinstance(error, _WrongError))
             raise
         os.replace(scratch, target)
     except OSError as error:
@@ -148,13 +153,22 @@ def _sweep(folder: Path) -> None:
 def _scratch_file(folder: Path, file: RemoteFile) -> Path:
     """Return the file to write to: what a dead process left, or a new one."""
     mine = folder / f".{file.stem}.{writer()}.tmp"
-    for path in folder.glob(f".{file.stem}.*.tmp"):
-        if abandoned(path):
-            with suppress(OSError):  # another process was faster
+    for path in folder.glob(f".{file.stem}.*"):
+        with suppress(OSError):  # another process was faster
+            if path.suffix == LEFT or abandoned(path):
                 os.replace(path, mine)
                 return mine
     mine.touch()
     return mine
+
+
+def _put_by(scratch: Path, file: RemoteFile, *, wrong: bool) -> None:
+    """Leave what has come to the next try, unless it is of no use."""
+    with suppress(OSError):
+        if wrong or not scratch.stat().st_size:
+            scratch.unlink()
+        else:
+            os.replace(scratch, scratch.with_suffix(LEFT))
 
 
 def _fetch(
@@ -170,7 +184,9 @@ def _fetch(
             end = min(done + PIECE * AT_ONCE, file.size)
             starts = range(done, end, PIECE)
             spans = [(start, min(start + PIECE, file.size)) for start in starts]
-            for piece in ask(fs, file.uri, partial(_pieces, fs, path, spans)):
+            for piece in ask(
+                fs, file.uri, partial(_pieces, fs, path, spans), patient=False
+            ):
                 out.write(piece)
                 sum_.update(piece)
             done = end
@@ -178,13 +194,13 @@ def _fetch(
         os.fsync(out.fileno())
     task.check()
     if remote_file(file.uri, storage) != file:
-        raise StorageError(
+        raise _WrongError(
             "it changed while it was downloaded",
             where=redact(file.uri),
             hint="Open it again",
         )
     if file.md5 is not None and sum_.hexdigest() != file.md5:
-        raise StorageError(
+        raise _WrongError(
             f"what arrived has the MD5 sum {sum_.hexdigest()}",
             where=redact(file.uri),
             expected=file.md5,
@@ -224,8 +240,24 @@ async def _pieces(fs: Any, path: str, spans: list[tuple[int, int]]) -> list[byte
     )
 
 
-def ask(fs: Any, uri: str, request: Callable[[], Awaitable[Any]]) -> Any:
+def ask(
+    fs: Any,
+    uri: str,
+    request: Callable[[], Awaitable[Any]],
+    *,
+    patient: bool = True,
+) -> Any:
     """Return what a request answers; its failure becomes an error of ours.
+
+    Parameters
+    ----------
+    fs : S3FileSystem
+    uri : str
+        What it is about, for messages.
+    request : callable
+        Makes the request.
+    patient : bool
+        Try again where that may help; False when the request does so itself.
 
     Raises
     ------
@@ -234,7 +266,9 @@ def ask(fs: Any, uri: str, request: Callable[[], Awaitable[Any]]) -> Any:
     from fsspec.asyn import sync  # type: ignore[import-untyped]  # it ships no types
 
     try:
-        return sync(fs.loop, patiently, request, None)
+        if patient:
+            return sync(fs.loop, patiently, request, None)
+        return sync(fs.loop, request)
     except FileNotFoundError:
         raise NotFoundError("there is no such file", where=redact(uri)) from None
     except PermissionError:
