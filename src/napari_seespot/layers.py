@@ -79,7 +79,8 @@ def _load_units() -> None:
     """Have napari's table of units read, which its first layer would wait for."""
     import pint
 
-    pint.get_application_registry().Unit("micrometer")
+    # pint leaves this function without types
+    pint.get_application_registry().Unit("micrometer")  # type: ignore[no-untyped-call]
 
 
 def add_image_layer(viewer: Any, image: ChannelImage, **options: Any) -> Any:
