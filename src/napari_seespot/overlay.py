@@ -8,6 +8,7 @@ the highest priority are drawn as points. The viewer always says which it is.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +17,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_seespot.index import Box
+from napari_seespot.point_budget import PointBudget
 from napari_seespot.points_pool import CANVAS_SIZES, PointsPool
 from napari_seespot.raster import Canvas
 from napari_seespot.sight import Sight, look
@@ -26,10 +28,7 @@ if TYPE_CHECKING:
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
 
-__all__ = ["AUTOMATIC_POINTS", "Shown", "SpotOverlay"]
-
-AUTOMATIC_POINTS = 20_000
-"""As many points are drawn fluently by software OpenGL."""
+__all__ = ["Shown", "SpotOverlay"]
 
 _MARK_SIZE = 3.0  # the ring around a marked spot, relative to the spot
 _SELECTED_SIZE = 1.7  # a selected spot's diameter, relative to the others
@@ -122,7 +121,13 @@ class SpotOverlay:
         self._scale = dataset.voxel_size
         self._translate = _origin(dataset)
         self._extent = _extent(dataset)
+        # Without putting off, there is no telling a moving view from one at rest.
+        self._moves = defer is not None
+        self._moving = False
+        self._budget = PointBudget(session.view.max_points)
+        self._frame: tuple[int, float] | None = None
         defer = defer or _at_once
+        self._painted = defer(self._note_frame, 0)
         self._request = defer(self.update, 0)
         self._rest = defer(self._settle, _REST_MS)
         self.shown = Shown("nothing", 0, 0)
@@ -163,8 +168,9 @@ class SpotOverlay:
 
     @property
     def budget(self) -> int:
-        """How many points are drawn at most."""
-        return self._session.view.max_points or AUTOMATIC_POINTS
+        """How many points are drawn at most, now."""
+        self._budget.fix(self._session.view.max_points)
+        return self._budget.moving if self._moving else self._budget.resting
 
     @property
     def layers(self) -> tuple[Any, ...]:
@@ -228,10 +234,12 @@ class SpotOverlay:
             self._draw_volume(view, sight)
 
     def _draw_slab(self, view: View, sight: Sight) -> None:
-        rows = self._session.index.rows_in(
-            sight.box(view.slab_planes), view.mask.codes, view.mask.outside_codes
-        )
-        as_points = len(rows) <= self.budget
+        # Ranges are looked at in the slab only: a slider that is dragged must not
+        # wait for a mask of all rows.
+        box = sight.box(view.slab_planes)
+        rows = view.mask.passing(self._session.index.rows_in(box, view.mask.codes))
+        budget = self.budget
+        as_points = self._budget.as_points(len(rows))
         if view.picture != "auto":
             as_points = view.picture == "points"
         # A user may have deleted either layer: the other one shows what there is.
@@ -240,8 +248,8 @@ class SpotOverlay:
         if as_points:
             self._free_slider(*sight.sliced)
             total = len(rows)
-            if total > self.budget:
-                rows = self._session.index.most_important(rows, self.budget)
+            if total > budget:
+                rows = self._session.index.most_important(rows, budget)
             self._show_points(view, rows, self._opacity(view, sight, rows))
             self._finish(Shown("points", len(rows), total))
         else:
@@ -269,9 +277,21 @@ class SpotOverlay:
         sizes = np.full(len(rows), view.point_size_um / self._scale[2], np.float32)
         if view.selected is not None:
             chosen = view.selected[rows]
-            colors[chosen] = 1.0
+            colors[chosen, :3] = 1.0
+            if view.highlight in (None, "selected"):  # else it fades as others do
+                colors[chosen, 3] = 1.0
             sizes[chosen] *= _SELECTED_SIZE
         self._pool.show(rows, colors, sizes)
+        if self._moves:
+            self._frame = (len(rows), time.perf_counter())
+            self._painted()
+
+    def _note_frame(self) -> None:
+        """Take note of a frame: timers of no delay come after what is painted."""
+        if self._frame is not None:
+            points, start = self._frame
+            self._budget.add_frame(points, time.perf_counter() - start)
+            self._frame = None
 
     def _show_raster(self, view: View, sight: Sight, rows: np.ndarray) -> None:
         self._pool.clear()
@@ -370,8 +390,19 @@ class SpotOverlay:
 
     def _settle(self) -> None:
         """Do what can wait until the view rests."""
-        if not self._closed and self._has_points:
-            self._pool.describe()
+        if self._closed or not self._has_points:
+            return
+        moved, self._moving = self._moving, False
+        if self._budget.adapt() or (moved and self._reduced):
+            self.update()
+        self._pool.describe()
+
+    @property
+    def _reduced(self) -> bool:
+        """Whether more points would be drawn at rest than now."""
+        shown = self.shown
+        wanted = min(shown.total, self._budget.resting)
+        return shown.picture == "points" and shown.drawn < wanted
 
     @property
     def _has_points(self) -> bool:
@@ -385,6 +416,7 @@ class SpotOverlay:
         return placed == len(self._session.view.spots)
 
     def _on_event(self, _event: Any = None) -> None:
+        self._moving = self._moves
         self._request()
 
     def _on_changed(self, _view: View, names: frozenset[str]) -> None:
