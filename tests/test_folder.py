@@ -26,6 +26,7 @@ from tests._tables import (
 
 from napari_seespot.errors import (
     CancelledError,
+    ImageError,
     NotFoundError,
     RatiosError,
     TableError,
@@ -678,3 +679,68 @@ def test_moving_a_folder_does_not_matter(folder, tmp_path):
     dataset = open_dataset(tmp_path / "elsewhere")
     assert dataset.name == "elsewhere"
     assert len(dataset.spots) == 30
+
+
+# --- images ---
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    from napari_seespot.sample import make_sample
+
+    folder = tmp_path_factory.mktemp("sample") / "made"
+    return make_sample(folder, n_spots=300, channels=("488", "561"))
+
+
+def test_images_and_masks_of_a_folder(sample):
+    dataset = open_dataset(sample)
+    assert list(dataset.images) == ["488", "561", "405"]
+    assert "0 opened" in repr(dataset.images)
+    image = dataset.images["561"]
+    assert (image.channel, image.kind) == ("561", "image")
+    assert image.gene == dataset.genes["561"]
+    assert dataset.images["405"].uri.endswith("channel_405.zarr")
+    assert dataset.voxel_size == image.scale
+    mask = dataset.masks["segmentation_mask"]
+    assert mask.kind == "labels"
+    with pytest.raises(KeyError):
+        dataset.images["999"]
+    # Spots lie where their molecules shine: brighter there than elsewhere.
+    own = dataset.spots.to_pandas()
+    own = own[(own["chan"] == "561") & (own["over_thresh"])]
+    voxels = own[["z", "y", "x"]].round().astype(int).to_numpy()
+    picture = np.asarray(image.levels[0])
+    voxels = np.clip(voxels, 0, np.array(picture.shape) - 1)
+    assert np.median(picture[tuple(voxels.T)]) > 1.2 * np.median(picture)
+
+
+def test_spot_channels_are_opened_by_one_round_of_requests(sample, monkeypatch):
+    from napari_seespot import images
+
+    rounds = []
+    opened = images.open_channels
+
+    def count(uris, **options):
+        rounds.append(sorted(uris))
+        return opened(uris, **options)
+
+    monkeypatch.setattr(images, "open_channels", count)
+    dataset = open_dataset(sample)
+    assert dataset.images["488"] is dataset.images["488"]
+    assert dataset.images["561"].channel == "561"
+    assert rounds == [["488", "561"]]
+
+
+def test_an_image_that_cannot_be_opened_does_not_keep_others_from_it(folder, sample):
+    shutil.copytree(sample, folder)
+    broken = folder / "image_tile_fusing/fused/channel_488.zarr"
+    shutil.move(broken, folder / "aside")
+    broken.mkdir()
+    dataset = open_dataset(folder)
+    for _ in range(2):
+        with pytest.raises(ImageError, match="channel_488"):
+            dataset.images["488"]
+    assert dataset.images["561"].channel == "561"
+    broken.rmdir()
+    shutil.move(folder / "aside", broken)
+    assert dataset.images["488"].channel == "488"  # it is asked for again
