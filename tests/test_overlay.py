@@ -553,3 +553,26 @@ def test_the_world_is_as_large_as_the_spots(model):
         assert high == pytest.approx(table[name].max() * step, abs=step)
     assert len(check(session)) > 0
     session.close()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_where_spots_overlap_the_nearest_is_picked(session, order):
+    session.state.point_size_um = 8
+    viewer, layer = session.viewer, session.viewing.overlay.points
+    viewer.dims.order = order
+    spots = session.dataset.spots
+    for spot_id in session.visible()["spot_id"].iloc[::150]:
+        session.go_to(int(spot_id))
+        row = spots.rows_of([spot_id])[0]
+        place = np.array(session.position(row)) * session.dataset.voxel_size
+        value = layer.get_value(
+            place,
+            view_direction=None,
+            dims_displayed=list(viewer.dims.displayed),
+            world=True,
+        )
+        assert session.viewing.overlay.row_at(value) == row
+    far = layer.get_value(
+        [15, 900, 900], dims_displayed=list(viewer.dims.displayed), world=True
+    )
+    assert far is None

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari import layers
 
 __all__ = ["Image", "Points"]
@@ -63,12 +64,45 @@ class Image(_Led, layers.Image):  # type: ignore[misc]  # napari's are untyped
 class Points(_Led, layers.Points):  # type: ignore[misc]  # as above
     """napari's points, sliced by their leader, and safe to be read while written."""
 
-    def get_value(self, *args: Any, **options: Any) -> Any:
-        """Return the point at a position, as napari does; None when torn."""
+    def get_value(
+        self,
+        position: Any,
+        *,
+        view_direction: Any = None,
+        dims_displayed: Any = None,
+        world: bool = False,
+    ) -> Any:
+        """Return the point at a position; None when torn.
+
+        Where points overlap, napari returns the last one of the data, which says
+        nothing about a spot; here it is the one whose centre is nearest.
+        """
         try:
-            return super().get_value(*args, **options)
+            value = super().get_value(
+                position,
+                view_direction=view_direction,
+                dims_displayed=dims_displayed,
+                world=world,
+            )
+            if value is None or dims_displayed is None or len(dims_displayed) != 2:
+                return value
+            place = self.world_to_data(position) if world else position
+            extra = len(position) - self.ndim
+            axes = [axis - extra for axis in dims_displayed]
+            return self._nearest(value, np.asarray(place)[-self.ndim :], axes)
         except (IndexError, ValueError):
             return None
+
+    def _nearest(self, value: Any, place: np.ndarray, displayed: list[int]) -> Any:
+        """Return the nearest of the shown points that cover a place, or `value`."""
+        shown = np.flatnonzero(self.shown)
+        # In voxels of the last axis, in which napari measures sizes.
+        away = (self.data[shown] - place) * (self.scale / self.scale[-1])
+        radius = self.size[shown, None] / 2
+        hit = np.flatnonzero((np.abs(away[:, displayed]) <= radius).all(axis=1))
+        if not len(hit):
+            return value
+        return int(shown[hit[np.argmin((away[hit] ** 2).sum(axis=1))]])
 
     def get_status(self, *args: Any, **options: Any) -> dict[str, str]:
         """Return what the status bar tells, as napari does; nothing when torn."""
