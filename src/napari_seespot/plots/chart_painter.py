@@ -217,17 +217,16 @@ class ChartPainter:
         metrics, painter = self._metrics, self._painter
         height = metrics.height()
         x = area.left()
-        for part in (f"{ramp.label}:" if ramp.label else "", ramp.low, "", ramp.high):
-            if part:
-                width = metrics.horizontalAdvance(part)
-                painter.setPen(self._color("text"))
-                place = QRectF(x, top, width + 2, height)
-                self._write(place, part, _LEFT)
-                x += width + _GAP
-            elif x > area.left() or not ramp.label:
+        for part in (f"{ramp.label}:" if ramp.label else "", ramp.low, None, ramp.high):
+            if part is None:
                 place = QRectF(x, top + 0.2 * height, 7 * height, 0.6 * height)
                 painter.drawImage(place, _image(ramp.table[None]))
                 x += place.width() + _GAP
+            elif part:
+                width = metrics.horizontalAdvance(part)
+                painter.setPen(self._color("text"))
+                self._write(QRectF(x, top, width + 2, height), part, _LEFT)
+                x += width + _GAP
         return float(height)
 
     # ---- the axes

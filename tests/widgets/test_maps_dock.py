@@ -1,0 +1,271 @@
+"""The Maps dock: its layer lies where the spots are, and goes when it goes."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.components import ViewerModel
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QApplication, QDockWidget
+
+import napari_seespot as nss
+from napari_seespot import sessions
+from napari_seespot.maps import spatial_map
+from napari_seespot.plots.map_charts import hottest, map_chart, map_limits, map_table
+from napari_seespot.widgets.maps import MapsWidget, automatic_tile, tile_place
+
+
+@pytest.fixture
+def model():
+    viewer = ViewerModel()
+    viewer.canvas.size = (600, 800)
+    return viewer
+
+
+@pytest.fixture
+def session(model, sample):
+    session = nss.view(sample, viewer=model)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def dock(model, session, qtbot):
+    dock = MapsWidget(model)
+    dock.native.show()
+    computed(dock, qtbot)
+    yield dock
+    if isalive(dock.native):
+        dock.native.close()
+        dock.native.deleteLater()
+
+
+def computed(dock, qtbot):
+    qtbot.wait(140)  # until the state has rested
+    qtbot.waitUntil(lambda: not dock._worker.busy, timeout=20_000)
+    QApplication.processEvents()
+
+
+def passing(session):
+    table = session.dataset.spots.to_pandas()
+    return table[session.view.mask.of(slice(None))]
+
+
+def tiles(dock, session):
+    """Return the spots that pass, with the row and column of their tile."""
+    table, tile = passing(session), dock.tile_box.value
+    _, dy, dx = session.dataset.voxel_size
+    y, x = (table["y"].astype(float) * dy), (table["x"].astype(float) * dx)
+    y0, x0 = dock._map.origin_um
+    row = np.floor((y - y0) / tile).astype(int)
+    column = np.floor((x - x0) / tile).astype(int)
+    return table.assign(row=row, column=column, y_um=y, x_um=x)
+
+
+def test_the_layer_counts_the_spots_of_each_tile(dock, session, model):
+    layer = dock._layer.layer
+    assert layer in model.layers
+    table = tiles(dock, session)
+    counts = table.groupby(["row", "column"]).size()
+    assert np.nansum(layer.data) == len(table)
+    for (row, column), count in counts.items():
+        assert layer.data[row, column] == count
+    assert np.isnan(layer.data).sum() == layer.data.size - len(counts)
+
+
+def test_the_layer_lies_where_the_spots_are(dock, session, model):
+    layer, overlay = dock._layer.layer, session.viewing.overlay
+    table = tiles(dock, session)
+    for index in table.index[::97]:
+        world = overlay.world(session.position(index))
+        place = layer.world_to_data(world[-2:])
+        row, column = (int(np.floor(value + 0.5)) for value in place)
+        assert (row, column) == tuple(table.loc[index, ["row", "column"]])
+    assert layer.ndim == 2  # shown in every plane
+    assert model.dims.ndim == 3
+    assert model.layers.index(layer) < min(map(model.layers.index, overlay.layers))
+    assert model.layers.selection.active is overlay.points
+
+
+@pytest.mark.parametrize("measure", ["reassigned", "median_r"])
+def test_measures_against_pandas(dock, session, qtbot, measure):
+    dock.measure_box.value = measure
+    computed(dock, qtbot)
+    table = tiles(dock, session)
+    groups = table.groupby(["row", "column"])
+    if measure == "reassigned":
+        wanted = (
+            (table["status"] == "reassigned")
+            .groupby([table["row"], table["column"]])
+            .mean()
+        )
+    else:
+        wanted = groups["r"].median()
+    data = dock._layer.layer.data
+    for (row, column), value in wanted.dropna().items():
+        assert data[row, column] == pytest.approx(value, rel=1e-5)
+    assert tuple(dock._layer.layer.contrast_limits) == pytest.approx(
+        map_limits(dock._map.values)
+    )
+
+
+def test_the_map_follows_the_filters_and_can_ignore_them(dock, session, qtbot):
+    session.state.filters.ranges["r"] = (0.8, 1)
+    computed(dock, qtbot)
+    assert np.nansum(dock._layer.layer.data) == len(passing(session))
+    assert f"{len(passing(session)):,} spots in tiles" in dock.chart.chart.caption
+    dock.follow_box.value = False
+    computed(dock, qtbot)
+    assert np.nansum(dock._layer.layer.data) == len(session.dataset.spots)
+
+
+def test_a_share_of_removed_spots_needs_them_to_pass(dock, session, qtbot):
+    dock.measure_box.value = "removed"
+    computed(dock, qtbot)
+    assert "do not pass the filters" in dock._note.value
+    session.state.filters.status = {"unchanged", "reassigned", "removed"}
+    computed(dock, qtbot)
+    assert dock._note.value == ""
+    assert np.nanmax(dock._layer.layer.data) > 0
+
+
+def test_the_hottest_tiles_are_listed_and_lead_there(dock, session, model):
+    dock.fewest_box.value = 3
+    table = dock.table.frame
+    assert (table["spots"] >= 3).all()
+    assert table["value"].is_monotonic_decreasing
+    wanted = map_table(dock._map).sort_values("value", ascending=False)
+    assert table["value"].tolist() == wanted["value"].head(12).tolist()
+    dock.table.activated_row.emit(0)
+    line, tile = table.iloc[0], dock.tile_box.value
+    inside = tiles(dock, session)
+    inside = inside[
+        (abs(inside["y_um"] - line["y_um"]) <= tile / 2)
+        & (abs(inside["x_um"] - line["x_um"]) <= tile / 2)
+    ]
+    overlay = session.viewing.overlay
+    voxel = session.dataset.voxel_size
+    place = (inside["z"].median(), line["y_um"] / voxel[1], line["x_um"] / voxel[2])
+    world = overlay.world(place)
+    assert model.dims.point[0] == pytest.approx(world[0], abs=voxel[0])
+    assert model.scene.camera.center[-2:] == pytest.approx(world[-2:])
+
+
+def click(layer, start, end=None):
+    """Press, perhaps move, and let go over a layer, as napari does."""
+    event = SimpleNamespace(type="mouse_press", position=start)
+    for callback in layer.mouse_drag_callbacks:
+        drag = callback(layer, event)
+        next(drag)
+        if end is not None:
+            event.type, event.position = "mouse_move", end
+            next(drag)
+        event.type = "mouse_release"
+        with pytest.raises(StopIteration):
+            next(drag)
+
+
+def test_a_click_on_a_tile_goes_there(dock, session, model):
+    layer = dock._layer.layer
+    hot = dock.table.frame.iloc[0]
+    y0, x0 = dock._layer._origin
+    start = (model.dims.point[0], y0 + hot["y_um"] + 0.1, x0 + hot["x_um"] - 0.1)
+    before = model.scene.camera.center
+    click(layer, start, (start[0], start[1] + 5, start[2]))  # the picture was moved
+    assert model.scene.camera.center == before
+    click(layer, start)
+    assert model.scene.camera.center[-2:] == pytest.approx(
+        (y0 + hot["y_um"], x0 + hot["x_um"])
+    )
+    after = model.scene.camera.center
+    dock._on_place((-1e6, -1e6))  # beside all tiles
+    assert model.scene.camera.center == after
+
+
+def test_the_layer_is_hidden_and_goes_with_the_session(dock, session, model):
+    layer = dock._layer.layer
+    dock.show_box.value = False
+    assert layer not in model.layers
+    dock.show_box.value = True
+    assert dock._layer.layer in model.layers
+    session.close()
+    assert not [other for other in model.layers if other.name.startswith("Map")]
+    assert dock._layer is None
+    dock._on_place((0, 0))
+
+
+def test_a_layer_that_the_user_deletes_comes_back_with_the_next_map(dock, model, qtbot):
+    model.layers.remove(dock._layer.layer)
+    dock.measure_box.value = "reassigned"
+    computed(dock, qtbot)
+    assert dock._layer.layer in model.layers
+
+
+def test_the_layer_goes_when_the_dock_is_closed(dock, model, qtbot):
+    holder = QDockWidget()
+    holder.setWidget(dock.native)
+    holder.show()
+    dock.native.show()
+    computed(dock, qtbot)
+    assert dock._layer.shown
+    dock.native.hide()  # behind another dock
+    assert dock._layer.shown
+    dock.native.show()
+    dock.native.setParent(None)  # as napari closes a dock
+    assert not dock._layer.shown
+    holder.setWidget(dock.native)
+    dock.native.show()
+    computed(dock, qtbot)
+    assert dock._layer.shown
+    dock.native.setParent(None)
+    holder.close()
+    holder.deleteLater()
+
+
+def test_the_layer_goes_when_the_dock_is_destroyed(model, session, qtbot):
+    dock = MapsWidget(model)
+    dock.native.show()
+    computed(dock, qtbot)
+    layer = dock._layer.layer
+    assert layer in model.layers
+    dock.native.close()
+    dock.native.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(dock.native))
+    assert layer not in model.layers
+
+
+def test_the_picture_has_the_maps_numbers(session):
+    spots, voxel = session.dataset.spots, session.dataset.voxel_size
+    found = spatial_map(spots, "density", voxel, 10)
+    chart = map_chart(found)
+    assert chart.data["spots"].sum() == len(spots)
+    filled = chart.marks[0].rgba[::-1, :, 3] > 0
+    assert (filled == (found.counts > 0)).all()
+    assert len(hottest(found, 5, 1)) == 5
+    assert map_limits(np.full(3, np.nan)) == (0.0, 1.0)
+    assert map_limits(np.full(3, 2.0)) == (2.0, 3.0)
+
+
+def test_tiles_have_a_round_size(session, make_dataset):
+    spots, voxel = session.dataset.spots, session.dataset.voxel_size
+    size = automatic_tile(spots, voxel)
+    table = spots.to_pandas()
+    side = max(np.ptp(table["y"]) * voxel[1], np.ptp(table["x"]) * voxel[2])
+    assert 20 <= side / size <= 60
+    assert automatic_tile(make_dataset(0).spots, voxel) == 50
+    view = session.view
+    found = spatial_map(spots, "density", voxel, 10)
+    assert tile_place(view, found, (1e7, 0), None) is None
+
+
+def test_a_script_without_a_viewer_has_the_picture(make_session, viewer, qtbot):
+    session = make_session()
+    dock = MapsWidget(viewer)
+    computed(dock, qtbot)
+    assert dock.chart.chart.data["spots"].sum() == session.view.mask.count
+    assert isinstance(dock.table.frame, pd.DataFrame)
+    dock._on_place((1, 1))
+    sessions.attach(viewer, None)
+    dock.native.close()
+    dock.native.deleteLater()
