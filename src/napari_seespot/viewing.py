@@ -95,6 +95,7 @@ class Viewing:
         self.overlay: Any = None
         self.keys: ViewerKeys | None = None
         self.images: Any = None
+        self.borrowed: list[Any] = []
         self._window_is_gone = False
         session.closed.connect(self._close)
         first = len(viewer.layers) == 0
@@ -203,7 +204,7 @@ class Viewing:
     def _remove_layers(self) -> None:
         overlays = () if self.overlay is None else self.overlay.layers
         images = () if self.images is None else self.images.layers
-        ours = {id(layer) for layer in (*images, *overlays)}
+        ours = {id(layer) for layer in (*images, *overlays, *self.borrowed)}
         others = [layer for layer in self.viewer.layers if id(layer) not in ours]
         place, order = self._place(), self.viewer.dims.order
         # All at once: napari 0.9 crashes at the next paint when two points
