@@ -69,7 +69,8 @@ def test_a_sample_in_a_window(make_napari_viewer, qtbot, sample):
     # Closing a dock and opening it again from the menu shows the same state.
     for name in DOCKS:
         viewer.window.remove_dock_widget(docks[name].native)
-    del docks, said
+    docks.clear()
+    said = None
     finish_deleting()
     session.state.color_by = "chan"
     session.go_to(int(ids[0]))
