@@ -81,7 +81,7 @@ SETTINGS = [
 @pytest.mark.parametrize(
     ("how", "dtype"),
     [*((how, "uint16") for how in SETTINGS), (blosc(1), ">u2"), (blosc(5), ">u2")],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",  # two runs agree on it
 )
 def test_planes_are_exact(tmp_path, how, dtype):
     values = voxels((70, 150, 140), dtype)

@@ -333,7 +333,7 @@ def parquet():
         (parquet(), "not a pickle but a Parquet file"),
         (b"<!DOCTYPE html><html></html>", "not a pickle but a web page"),
         (b'{"a": 1}', "not a pickle but a JSON document"),
-        (gzip.compress(b"x"), "not a pickle but a gzip-compressed file"),
+        (gzip.compress(b"x", mtime=0), "not a pickle but a gzip-compressed file"),
         (b"\x80", "a single byte"),
         (b"\x80\x01N.", "pickle protocol 1"),
         (b"\x80\x06N.", "pickle protocol 6"),
