@@ -75,10 +75,10 @@ class SelectionWidget(SessionDock):
         )
         self.use = PushButton(text="Select", tooltip="Select what the gate holds")
         self.use_all = PushButton(
-            text="Apply all", tooltip="Select by all gates, each in its own way"
+            text="All", tooltip="Select by all gates, each in its own way"
         )
         self.delete = PushButton(text="Delete", tooltip="Forget the gate")
-        self.gate_name = LineEdit(tooltip="A name for the gate")
+        self.gate_name = LineEdit(label="Name", tooltip="Of a gate that is kept")
         self.keep = PushButton(
             text="Keep the plot's axes as gate",
             tooltip="Keep the fixed axes of the pair's plot as a gate of this name",
@@ -113,8 +113,8 @@ class SelectionWidget(SessionDock):
                 self.draw,
                 Label(value="<b>Gates</b>"),
                 _row(self.gate, labels=True),
-                _row(self.use, self.use_all),
-                _row(self.gate_name, self.delete),
+                _row(self.use, self.use_all, self.delete),
+                _row(self.gate_name, labels=True),
                 self.keep,
                 _row(self.save_button, self.load_button),
             ],
