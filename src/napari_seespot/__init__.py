@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         TableError,
         UnsafePickleError,
     )
+    from napari_seespot.figures import figure
     from napari_seespot.images import ChannelImage
     from napari_seespot.launch import view
     from napari_seespot.sample import make_sample
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "density",
     "dye_lines",
+    "figure",
     "list_datasets",
     "make_sample",
     "open_dataset",
@@ -74,6 +76,7 @@ _HOMES = {
     "__version__": "_version",
     "density": "densities",
     "dye_lines": "unmixing",
+    "figure": "figures",
     "list_datasets": "sources",
     "make_sample": "sample",
     "open_dataset": "sources",

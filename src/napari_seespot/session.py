@@ -183,6 +183,29 @@ class Session(Selecting):
             raise StateError("there is no channel pair to summarise")
         return overview(self.dataset.spots, pair, self.view.where)
 
+    def figure(self, path: str | Path) -> Path:
+        """Write all figures on the pages of a PDF; all spots that pass count.
+
+        Counts and flow, quality, the pair, all pairs, patterns and maps. It needs
+        Qt's painter, but neither a viewer nor a screen.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.pdf``.
+
+        Raises
+        ------
+        StateError
+            For another ending.
+        SeeSpotError
+            When the file cannot be written.
+        """
+        import napari_seespot as nss
+
+        # By the public name: an import from here would point up to the screen.
+        return nss.figure(self, path)
+
     def go_to(self, spot_id: int) -> None:
         """Fly to a spot: its plane, its place in the middle, the zoom kept.
 

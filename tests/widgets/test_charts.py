@@ -32,7 +32,7 @@ from napari_seespot.plots.charts import (
     number_text,
     short_number,
 )
-from napari_seespot.plots.exports import grid_shape, save_chart, save_pages
+from napari_seespot.plots.exports import Page, grid_shape, save_chart, save_pages
 from napari_seespot.plots.sankey import sankey_chart
 from napari_seespot.plots.summary_charts import (
     channels_chart,
@@ -236,6 +236,14 @@ def test_a_pictures_first_line_is_the_lowest(qapp):
     assert image.pixelColor(layout.pixel(0.5, 0.75).toPoint()).name() == "#0000ff"
 
 
+def test_units_of_a_map_are_equally_long(qapp):
+    chart = Chart("", x=Axis((0, 10)), y=Axis((5, 0)), equal=True)
+    for size in ((300, 200), (120, 400)):
+        _, layout = drawn(chart, size)
+        plot = layout.plot
+        assert plot.width() / 10 == pytest.approx(plot.height() / 5)
+
+
 def test_marks_with_gaps_are_drawn(qapp):
     x = np.array([0.0, 0.2, np.nan, 0.6, 1.0])
     marks = (
@@ -308,7 +316,7 @@ def test_what_cannot_be_saved_says_why(qapp, tmp_path, name, size, message):
 
 
 def test_pages_of_a_report(qapp, tmp_path):
-    pages = [("First", [two_bars()] * 5), ("Second", [two_bars()])]
+    pages = [Page("First\nbelow", [two_bars()] * 5), Page("Second", [two_bars()], 1)]
     path = save_pages(pages, tmp_path / "r.pdf", title="A title")
     content = path.read_bytes()
     assert content.startswith(b"%PDF")
@@ -326,6 +334,9 @@ def test_a_grid_holds_all_charts():
         columns, rows = grid_shape(n)
         assert columns * rows >= n
         assert columns * (rows - 1) < n
+    assert grid_shape(0) == (1, 1)
+    assert grid_shape(4) == (2, 2)
+    assert grid_shape(5, 1) == (1, 5)
 
 
 # ---- the widget

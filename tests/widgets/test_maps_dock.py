@@ -12,8 +12,14 @@ from qtpy.QtWidgets import QApplication, QDockWidget
 import napari_seespot as nss
 from napari_seespot import sessions
 from napari_seespot.maps import spatial_map
-from napari_seespot.plots.map_charts import hottest, map_chart, map_limits, map_table
-from napari_seespot.widgets.maps import MapsWidget, automatic_tile, tile_place
+from napari_seespot.plots.map_charts import (
+    automatic_tile,
+    hottest,
+    map_chart,
+    map_limits,
+    map_table,
+)
+from napari_seespot.widgets.maps import MapsWidget, tile_place
 
 
 @pytest.fixture

@@ -213,6 +213,24 @@ def test_an_error_is_told(dock, qtbot, monkeypatch):
     assert dock._note.visible
 
 
+def test_the_report_is_written_beside_the_window(
+    dock, session, qtbot, tmp_path, monkeypatch
+):
+    path = tmp_path / "report.pdf"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    dock.report_button.native.click()
+    qtbot.waitUntil(lambda: dock._note.value.startswith("Written"), timeout=30_000)
+    assert path.read_bytes().startswith(b"%PDF")
+    dock.write_report(tmp_path / "no" / "report.pdf")
+    qtbot.waitUntil(lambda: "cannot be written" in dock._note.value, timeout=30_000)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    dock.report_button.native.click()
+    assert not dock._reporter.busy
+    sessions.attach(dock._viewer, None)
+    dock.report_button.native.click()
+    dock.write_report(path)
+
+
 # ---- the small table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
     QMenu,
     QMessageBox,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
 
@@ -31,7 +33,15 @@ if TYPE_CHECKING:
     from napari_seespot.plots.charts import Chart
     from napari_seespot.plots.theme import PlotTheme
 
-__all__ = ["SizeDialog", "ask_path", "chart_menu", "copy_data", "save_as"]
+__all__ = [
+    "SizeDialog",
+    "ask_path",
+    "chart_menu",
+    "copy_data",
+    "paint_button",
+    "save_as",
+    "save_button",
+]
 
 _FILTERS = {
     ".png": "PNG picture (*.png)",
@@ -39,6 +49,41 @@ _FILTERS = {
     ".csv": "CSV table (*.csv)",
     ".pdf": "PDF document (*.pdf)",
 }
+
+
+def save_button(parent: QWidget, menu: Callable[[], QMenu]) -> QToolButton:
+    """Return a small button, for the corner of a plot, that opens a menu.
+
+    Parameters
+    ----------
+    parent : QWidget
+    menu : callable
+        Makes the menu when the button is pressed.
+    """
+    button = QToolButton(parent)
+    button.setText("\N{VERTICAL ELLIPSIS}")
+    button.setAutoRaise(True)
+    button.setToolTip("Save this figure, or copy the data behind it")
+    button.setAccessibleName("Save figure")
+    button.setFixedSize(20, 22)
+    button.setCursor(Qt.CursorShape.ArrowCursor)
+
+    def show() -> None:
+        shown = menu()
+        shown.exec(button.mapToGlobal(button.rect().bottomLeft()))
+        shown.deleteLater()
+
+    button.clicked.connect(show)
+    return button
+
+
+def paint_button(button: QToolButton, theme: PlotTheme) -> None:
+    """Give a plot's button the plot's colours."""
+    plain = f"color: {theme.text}; background: transparent"
+    button.setStyleSheet(
+        f"QToolButton {{ {plain}; border: 0; }} QToolButton:hover, "
+        f"QToolButton:focus {{ border: 1px solid {theme.axis}; }}"
+    )
 
 
 def chart_menu(

@@ -248,18 +248,29 @@ class ChartPainter:
             if not chart.x.names:
                 right = 1.5 * metrics.averageCharWidth() + 4
         plot = body.adjusted(left, top, -right, -bottom)
-        return QRectF(
-            plot.left(), plot.top(), max(plot.width(), 4.0), max(plot.height(), 4.0)
-        )
+        width, height = max(plot.width(), 4.0), max(plot.height(), 4.0)
+        if chart.equal:
+            across = abs(chart.x.limits[1] - chart.x.limits[0]) or 1.0
+            up = abs(chart.y.limits[1] - chart.y.limits[0]) or 1.0
+            unit = min(width / across, height / up)
+            width, height = unit * across, unit * up
+        return QRectF(plot.left(), plot.top(), width, height)
 
     def _y_texts(self, axis: Axis, height: float) -> list[str]:
         if axis.names:
             return list(axis.names)
-        return [short_number(v) for v in self._values(axis, height, vertical=True)]
+        return [text for _, text in self._values(axis, height, vertical=True)]
 
-    def _values(self, axis: Axis, length: float, vertical: bool) -> list[float]:
+    def _values(
+        self, axis: Axis, length: float, vertical: bool
+    ) -> list[tuple[float, str]]:
+        """Return where the ticks are, and what is written there."""
         room = 2.2 * self._metrics.height() if vertical else 7 * self._char
-        return nice_ticks(*axis.limits, most=max(2, int(length / room)))
+        most = max(2, int(length / room))
+        if axis.ticks:
+            step = -(-len(axis.ticks) // most)  # as many as have room
+            return list(axis.ticks[::step])
+        return [(value, _tick(value)) for value in nice_ticks(*axis.limits, most=most)]
 
     @property
     def _char(self) -> float:
@@ -290,19 +301,17 @@ class ChartPainter:
                 flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
                 self._write(room, lines, flags)
         else:
-            for value in self._values(axis, plot.width(), vertical=False):
+            for value, text in self._values(axis, plot.width(), vertical=False):
                 x = layout.along_x(value)
                 painter.setPen(self._color("axis"))
                 painter.drawLine(QPointF(x, plot.bottom()), QPointF(x, top))
                 painter.setPen(self._color("text"))
                 room = QRectF(x - 60, top, 120, metrics.height())
-                self._write(room, _tick(value), _CENTER)
+                self._write(room, text, _CENTER)
         if axis.label:
-            room = QRectF(
-                body.left(), body.bottom() - metrics.height(), 0, metrics.height()
-            )
-            room.setLeft(plot.left())
-            room.setRight(plot.right())
+            rows = max((name.count("\n") + 1 for name in axis.names), default=1)
+            below = top + rows * metrics.height()
+            room = QRectF(plot.left(), below, plot.width(), metrics.height())
             painter.setPen(self._color("text"))
             self._write(room, self._elided(axis.label, room.width()), _CENTER)
 
@@ -316,8 +325,7 @@ class ChartPainter:
         if axis.names:
             places = [(i + 0.5, name) for i, name in enumerate(axis.names)]
         else:
-            values = self._values(axis, plot.height(), vertical=True)
-            places = [(value, _tick(value)) for value in values]
+            places = self._values(axis, plot.height(), vertical=True)
         for value, text in places:
             y = layout.along_y(value)
             if not axis.names:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QPainter, QPen, QTextOption
-from qtpy.QtWidgets import QSizePolicy, QToolButton, QToolTip, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_seespot.plots._qt import Signal
-from napari_seespot.plots.chart_menu import chart_menu
+from napari_seespot.plots.chart_menu import chart_menu, paint_button, save_button
 from napari_seespot.plots.chart_painter import ChartPainter, Layout
 from napari_seespot.plots.charts import Bar, Chart, Ribbon
 from napari_seespot.plots.drawing import selection_mode
@@ -57,13 +57,7 @@ class ChartView(QWidget):
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self.menu_button = QToolButton(self)
-        self.menu_button.setText("\N{VERTICAL ELLIPSIS}")
-        self.menu_button.setAutoRaise(True)
-        self.menu_button.setToolTip("Save this figure, or copy the data behind it")
-        self.menu_button.setAccessibleName("Save figure")
-        self.menu_button.setFixedSize(20, 22)
-        self.menu_button.clicked.connect(self._open_menu)
+        self.menu_button = save_button(self, self._menu)
 
     # ---- what it shows
 
@@ -86,11 +80,7 @@ class ChartView(QWidget):
     def set_theme(self, theme: PlotTheme) -> None:
         """Take other colours."""
         self.theme = theme
-        plain = f"color: {theme.text}; background: transparent"
-        self.menu_button.setStyleSheet(
-            f"QToolButton {{ {plain}; border: 0; }} QToolButton:hover, "
-            f"QToolButton:focus {{ border: 1px solid {theme.axis}; }}"
-        )
+        paint_button(self.menu_button, theme)
         self.update()
 
     @property
@@ -220,11 +210,9 @@ class ChartView(QWidget):
 
     def contextMenuEvent(self, event: Any) -> None:  # Qt's name
         """Offer to save the figure."""
-        self._menu().exec(event.globalPos())
-
-    def _open_menu(self) -> None:
-        corner = self.menu_button.rect().bottomLeft()
-        self._menu().exec(self.menu_button.mapToGlobal(corner))
+        menu = self._menu()
+        menu.exec(event.globalPos())
+        menu.deleteLater()
 
     def _menu(self) -> Any:
         return chart_menu(self, lambda: self.chart, lambda: self.theme)

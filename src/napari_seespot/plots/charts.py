@@ -55,6 +55,8 @@ class Axis:
     names : tuple of str
         Of categories: the i-th lies in the middle of i and i + 1. They may have
         several lines.
+    ticks : tuple of (float, str)
+        Places and what is written there, where the axis is not linear.
     shown : bool
         Whether ticks and label are drawn.
     """
@@ -62,6 +64,7 @@ class Axis:
     limits: Limits = (0.0, 1.0)
     label: str = ""
     names: tuple[str, ...] = ()
+    ticks: tuple[tuple[float, str], ...] = ()
     shown: bool = True
 
 
@@ -168,6 +171,8 @@ class Chart:
         What the figure was drawn from; what its CSV holds.
     aspect : float
         Height over width that suits it.
+    equal : bool
+        A unit of x is as long as one of y: a map.
     """
 
     title: str
@@ -179,6 +184,7 @@ class Chart:
     caption: str = ""
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
     aspect: float = 0.62
+    equal: bool = False
 
     def with_marks(self, *marks: Mark) -> Chart:
         """Return the chart with more marks on top."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QMarginsF, QRectF, QSize
 from qtpy.QtGui import (
@@ -16,6 +20,7 @@ from qtpy.QtGui import (
     QPdfWriter,
 )
 from qtpy.QtSvg import QSvgGenerator
+from qtpy.QtWidgets import QApplication
 
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.plots.chart_painter import ChartPainter
@@ -28,7 +33,14 @@ if TYPE_CHECKING:
     from napari_seespot.plots.charts import Chart
     from napari_seespot.plots.theme import PlotTheme
 
-__all__ = ["FORMATS", "MAX_SIDE", "Page", "save_chart", "save_pages"]
+__all__ = [
+    "FORMATS",
+    "MAX_SIDE",
+    "Page",
+    "need_application",
+    "save_chart",
+    "save_pages",
+]
 
 FORMATS = (".png", ".svg", ".csv")
 """What a chart can be saved as; the CSV holds the data behind it."""
@@ -38,8 +50,22 @@ _MARGIN = 12.0
 _DPI = 96  # a page is laid out in these pixels, and drawn finer
 _FONT_PIXELS = 13
 
-Page = tuple[str, "Sequence[Chart]"]
-"""A heading and the charts below it."""
+
+@dataclass(frozen=True)
+class Page:
+    """Charts below a heading, of which a second line is smaller.
+
+    Attributes
+    ----------
+    heading : str
+    charts : sequence of Chart
+    columns : int or None
+        How many beside each other; None for about as many as below each other.
+    """
+
+    heading: str
+    charts: Sequence[Chart]
+    columns: int | None = None
 
 
 def save_chart(
@@ -119,8 +145,7 @@ def save_pages(
 
     Parameters
     ----------
-    pages : sequence of (str, sequence of Chart)
-        A page each: its heading and its charts, in a grid.
+    pages : sequence of Page
     path : Path
     title : str
         Of the document.
@@ -153,13 +178,13 @@ def save_pages(
         raise _unwritable(path)
     scale = 8.0
     width, height = writer.width() / scale, writer.height() / scale
-    for number, (heading, charts) in enumerate(pages, 1):
+    for number, page in enumerate(pages, 1):
         if number > 1:
             writer.newPage()
         painter.save()
         painter.scale(scale, scale)
         foot = f"{title} · {number} of {len(pages)}"
-        _paint_page(painter, theme, heading, charts, QRectF(0, 0, width, height), foot)
+        _paint_page(painter, theme, page, QRectF(0, 0, width, height), foot)
         painter.restore()
     painter.end()
     return path
@@ -168,9 +193,8 @@ def save_pages(
 def _paint_page(
     painter: QPainter,
     theme: PlotTheme,
-    heading: str,
-    charts: Sequence[Chart],
-    page: QRectF,
+    page: Page,
+    paper: QRectF,
     foot: str,
 ) -> None:
     font = QFont(QGuiApplication.font())
@@ -178,17 +202,21 @@ def _paint_page(
     font.setBold(True)
     painter.setFont(font)
     painter.setPen(QColor(theme.text))
-    painter.drawText(QRectF(0, 0, page.width(), 28), heading)
+    first, _, second = page.heading.partition("\n")
+    painter.drawText(QRectF(0, 0, paper.width(), 28), first)
     font.setBold(False)
+    font.setPixelSize(12)
+    painter.setFont(font)
+    painter.drawText(QRectF(0, 28, paper.width(), 18), second)
     font.setPixelSize(10)
     painter.setFont(font)
-    painter.drawText(QRectF(0, page.height() - 14, page.width(), 14), foot)
-    columns, rows = grid_shape(len(charts))
-    body = QRectF(0, 36, page.width(), page.height() - 56)
+    painter.drawText(QRectF(0, paper.height() - 14, paper.width(), 14), foot)
+    columns, rows = grid_shape(len(page.charts), page.columns)
+    body = QRectF(0, 56, paper.width(), paper.height() - 76)
     width, height = body.width() / columns, body.height() / rows
     font.setPixelSize(11 if columns < 3 else 9)
     draw = ChartPainter(painter, theme, font)
-    for place, chart in enumerate(charts):
+    for place, chart in enumerate(page.charts):
         row, column = divmod(place, columns)
         cell = QRectF(
             body.left() + column * width, body.top() + row * height, width, height
@@ -196,13 +224,10 @@ def _paint_page(
         draw.paint(chart, cell.adjusted(0, 0, -18, -14))
 
 
-def grid_shape(n: int) -> tuple[int, int]:
+def grid_shape(n: int, columns: int | None = None) -> tuple[int, int]:
     """Return columns and rows in which `n` charts fit a page that lies across."""
-    columns = next((c for c in (1, 2, 3, 4) if c * max(1, c - 1) >= n), 5)
-    if n == 1:
-        return 1, 1
-    columns = max(2, columns)
-    return columns, -(-n // columns)
+    columns = columns or max(1, math.ceil(math.sqrt(n)))
+    return columns, max(1, math.ceil(n / columns))
 
 
 def _save_table(chart: Chart, path: Path) -> Path:
@@ -219,3 +244,18 @@ def _unwritable(path: Path, why: str = "") -> SeeSpotError:
         where=path,
         hint="Choose another folder, or look at its permissions",
     )
+
+
+_application: Any = None
+"""Kept for as long as the process: Qt has one, and fonts need it."""
+
+
+def need_application() -> None:
+    """Make Qt's application where a script has none; without a screen, off it."""
+    global _application
+    if QApplication.instance() is not None:
+        return
+    has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform.startswith("linux") and not has_screen:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    _application = QApplication(["napari-seespot"])

@@ -8,12 +8,29 @@ import numpy as np
 import pandas as pd
 
 from napari_seespot.coloring import gradient
-from napari_seespot.plots.charts import Axis, Chart, Picture, Ramp, number_text
+from napari_seespot.plots.charts import (
+    Axis,
+    Chart,
+    Picture,
+    Ramp,
+    nice_ticks,
+    number_text,
+)
 
 if TYPE_CHECKING:
     from napari_seespot.maps import SpatialMap
+    from napari_seespot.spots import Spots
 
-__all__ = ["MEASURE_NAMES", "hottest", "map_chart", "map_limits", "map_table"]
+__all__ = [
+    "MEASURE_NAMES",
+    "automatic_tile",
+    "hottest",
+    "map_chart",
+    "map_limits",
+    "map_table",
+]
+
+_TILES_ACROSS = 48
 
 MEASURE_NAMES = {
     "density": "spots a tile",
@@ -51,6 +68,7 @@ def map_chart(found: SpatialMap) -> Chart:
         caption=f"{int(found.counts.sum()):,} spots in tiles of {found.tile_um:g} um",
         data=map_table(found),
         aspect=float(np.clip((y1 - y0) / (x1 - x0), 0.3, 1.2)),
+        equal=True,
     )
 
 
@@ -83,3 +101,18 @@ def hottest(found: SpatialMap, n: int, fewest: int) -> pd.DataFrame:
     table = table[table["spots"] >= fewest].dropna()
     table = table.sort_values("value", ascending=False, kind="stable")
     return table.head(n).reset_index(drop=True)
+
+
+def automatic_tile(spots: Spots, voxel_size: tuple[float, float, float]) -> float:
+    """Return a round size of tiles, in um, of which some 50 lie across the tissue."""
+    sides = []
+    for axis, size in zip("yx", voxel_size[1:], strict=True):
+        values = spots.column(axis)[:: max(1, len(spots) // 100_000)]
+        values = values[np.isfinite(values)]
+        if values.size:
+            sides.append(float(np.ptp(values)) * size)
+    side = max(sides, default=0.0)
+    if side <= 0:
+        return 50.0
+    ticks = nice_ticks(0, side, _TILES_ACROSS)
+    return max(0.5, ticks[1] - ticks[0])

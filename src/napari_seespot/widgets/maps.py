@@ -11,9 +11,9 @@ from qtpy.QtCore import QEvent, QObject
 
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.maps import spatial_map
-from napari_seespot.plots.charts import nice_ticks
 from napari_seespot.plots.map_charts import (
     MEASURE_NAMES,
+    automatic_tile,
     hottest,
     map_chart,
     map_limits,
@@ -31,13 +31,11 @@ if TYPE_CHECKING:
     from napari_seespot.maps import SpatialMap
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
-    from napari_seespot.spots import Spots
     from napari_seespot.widgets._worker import Job
 
-__all__ = ["MapsWidget", "automatic_tile", "tile_place"]
+__all__ = ["MapsWidget", "tile_place"]
 
 _HOTTEST = 12
-_TILES_ACROSS = 48
 
 
 class MapsWidget(ChartDock):
@@ -233,21 +231,6 @@ def tile_place(
         return None
     middle = (y_low + tile / 2) / voxel[1], (x_low + tile / 2) / voxel[2]
     return (float(np.median(z)), float(middle[0]), float(middle[1]))
-
-
-def automatic_tile(spots: Spots, voxel_size: tuple[float, float, float]) -> float:
-    """Return a round size of tiles, in um, of which some 50 lie across the tissue."""
-    sides = []
-    for axis, size in zip("yx", voxel_size[1:], strict=True):
-        values = spots.column(axis)[:: max(1, len(spots) // 100_000)]
-        values = values[np.isfinite(values)]
-        if values.size:
-            sides.append(float(np.ptp(values)) * size)
-    side = max(sides, default=0.0)
-    if side <= 0:
-        return 50.0
-    ticks = nice_ticks(0, side, _TILES_ACROSS)
-    return max(0.5, ticks[1] - ticks[0])
 
 
 class _ParentWatch(QObject):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Label
+from magicgui.widgets import ComboBox, Label, PushButton
 from qtpy.QtWidgets import QLabel
 
 from napari_seespot.densities import density, histogram
 from napari_seespot.errors import SeeSpotError
+from napari_seespot.figures import filters_text, report_pages
 from napari_seespot.overview import overview
+from napari_seespot.plots import exports
+from napari_seespot.plots.chart_menu import ask_path
 from napari_seespot.plots.sankey import sankey_chart
 from napari_seespot.plots.summary_charts import (
     channels_chart,
@@ -23,9 +27,11 @@ from napari_seespot.unmixing import dye_lines
 from napari_seespot.widgets._chart_dock import ChartDock
 from napari_seespot.widgets._frame_table import FrameTable
 from napari_seespot.widgets._pages import Pages
+from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import napari.viewer
     import numpy as np
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.plots.charts import Chart
+    from napari_seespot.plots.exports import Page
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
     from napari_seespot.widgets._worker import Job
@@ -66,6 +73,9 @@ class SummaryWidget(ChartDock):
     # napari hands the viewer to the parameter with exactly this annotation.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer, "seespot-summary")
+        # A worker of its own: a new filter must not end a report.
+        self._reporter = Worker("seespot-report")
+        self.native.destroyed.connect(partial(_close, self._reporter))
         self._told: tuple[Dataset, pd.DataFrame] | None = None
         self.by_box = ComboBox(
             choices=_CLASSES, tooltip="What the colours of the histograms tell"
@@ -105,11 +115,18 @@ class SummaryWidget(ChartDock):
                 "Memory": [self._memory_text, self.memory],
             }
         )
-        self._content.extend([self.new_follow_box(), self.counted, self._note])
+        self.report_button = PushButton(
+            text="Report (PDF)…",
+            tooltip="Write all figures, of the spots that pass, on the pages of a PDF",
+        )
+        self._content.extend(
+            [self.new_follow_box(), self.counted, self.report_button, self._note]
+        )
         self._content.native.layout().addWidget(self.pages)
         self._content.native.layout().addStretch(1)
         self.pages.turned.connect(lambda _name: self._request())
         self.by_box.changed.connect(lambda _by: self._request())
+        self.report_button.changed.connect(lambda: self._on_report())
         self.begin()
 
     def _attach(self, session: Session) -> None:
@@ -119,6 +136,7 @@ class SummaryWidget(ChartDock):
 
     def _detach(self) -> None:
         super()._detach()
+        self._reporter.cancel()
         self._told = None
 
     def _themed(self) -> None:
@@ -150,6 +168,46 @@ class SummaryWidget(ChartDock):
         n, passing = len(view.spots), view.mask.count if follows else len(view.spots)
         self.counted.value = f"<b>{passing:,} of {n:,} spots</b>"
         self.run(make)
+
+    # ---- the report
+
+    def _on_report(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        path = ask_path(self.native, f"{session.dataset.name} report", ".pdf")
+        if path is not None:
+            self.write_report(path)
+
+    def write_report(self, path: Path) -> None:
+        """Have all figures counted, and write them once they are."""
+        session = self._session
+        if session is None:
+            return
+        view, filters = session.view, filters_text(session)
+        title = session.dataset.name
+
+        def count(job: Job) -> list[Page]:
+            pages = []
+            for page in report_pages(view, filters, job.cancelled):
+                job.check()
+                job.progress(0.0, f"Report: {page.heading.partition(chr(10))[0]} …")
+                pages.append(page)
+            return pages
+
+        def write(pages: list[Page]) -> None:
+            self.guarded(save_pages, pages, path)
+
+        def save_pages(pages: list[Page], path: Path) -> None:
+            exports.save_pages(pages, path, title=title)
+            self.say(f"Written: {path}")
+
+        self._reporter.submit(
+            count,
+            done=write,
+            failed=self.report,
+            progress=lambda _share, text: self.say(text),
+        )
 
     # ---- showing
 
@@ -192,6 +250,11 @@ class SummaryWidget(ChartDock):
             "A cached table is mapped from its file, not held in memory."
         )
         self.memory.show_frame(report)
+
+
+def _close(worker: Worker, *_: Any) -> None:
+    """End all work; Qt passes on what it has destroyed as well."""
+    worker.close()
 
 
 def _megabytes(n: int) -> str:
