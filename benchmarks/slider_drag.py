@@ -45,11 +45,14 @@ def main(n: int) -> None:
     draw = session.viewing.overlay._finish
     session.viewing.overlay._finish = lambda shown: (draw(shown), count("image"))
     plot = filters.columns["r"].plot
-    start, moves = time.perf_counter(), 0
+    start, cpu = time.perf_counter(), time.thread_time()
     while (spent := time.perf_counter() - start) < SECONDS:
         plot.dragged.emit((0.05 + 0.5 * spent / SECONDS, 0.97))
-        moves += 1
         QApplication.processEvents()
+    # Of the window's own thread, drawing included: what the machine's other users
+    # cannot take away.
+    free = updates["image"] / (time.thread_time() - cpu)
+    report("drag_image_by_cpu", free, "1/s", ratio=free / LIMIT, limit=LIMIT, n=n)
     for what, seen in updates.items():
         # The limit is a least rate: so the ratio, too, is to be at least 1.
         rate = seen / spent
