@@ -103,7 +103,6 @@ class DatasetList(QWidget):
         self.items.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.items.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.items.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.items.setAlternatingRowColors(True)
         self.items.setUniformItemSizes(True)
         self.items.setMinimumHeight(120)
         self.count = QLabel()

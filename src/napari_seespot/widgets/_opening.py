@@ -127,7 +127,12 @@ class Opening:
         if self._in_window:
             from napari_seespot.widgets._activity import Activity
 
-            self._activity = Activity(request.title, self.cancel)
+            activity = Activity(request.title, self.cancel)
+            # napari let Qt handle events: the user may have changed his mind.
+            if self._request is not request:
+                activity.close()
+                return
+            self._activity = activity
         self.started.emit(request)
         self._worker.submit(
             lambda job: _load(request, settings, job),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,23 +25,24 @@ class WindowWatch(QObject):
         window = viewer.window.main_menu.window()
         super().__init__(window)
         self._closed: Callable[[], None] | None = closed
-        self._asked = False
+        # Asked to close, a window may refuse: it is then still there a turn later.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self._check)
+        self._window = window
         window.installEventFilter(self)
-        # One that was never shown is not hidden when it closes.
         window.destroyed.connect(self._tell)
 
-    def eventFilter(
-        self, watched: QObject | None, event: QEvent | None
-    ) -> bool:  # Qt's name
-        """Watch the window being closed: asked to, and then hidden."""
-        kind = None if event is None else event.type()
-        if kind == QEvent.Type.Close:
-            self._asked = True
-        elif kind == QEvent.Type.Show:
-            self._asked = False
-        elif kind == QEvent.Type.Hide and self._asked:
-            self._tell()
+    def eventFilter(self, _watched: QObject | None, event: QEvent | None) -> bool:
+        """Watch the window being asked to close."""
+        if event is not None and event.type() == QEvent.Type.Close:
+            self._later.start()
         return False
+
+    def _check(self) -> None:
+        if not self._window.isVisible():
+            self._tell()
 
     def _tell(self, *_: Any) -> None:
         closed, self._closed = self._closed, None
