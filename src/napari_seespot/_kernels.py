@@ -20,6 +20,7 @@ __all__ = [
     "INSIDE",
     "OUTSIDE",
     "add_to_counts",
+    "add_to_sums",
     "count_codes",
     "look_up",
     "mark_inside",
@@ -180,6 +181,49 @@ def add_to_counts(
                 n += np.uintp(marks[row])
         for place in range(n):
             flat[places[place]] += np.uint32(1)
+
+
+@_compiled
+def add_to_sums(
+    sums: np.ndarray,
+    flat: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    x_along: np.ndarray,
+    y_along: np.ndarray,
+    x_edges: np.ndarray,
+    y_edges: np.ndarray,
+    x_guess: tuple[float, ...],
+    y_guess: tuple[float, ...],
+    keep: np.ndarray,
+    values: np.ndarray,
+) -> None:
+    """Add a third column up in the bins of `add_to_counts`, finite values only.
+
+    Parameters
+    ----------
+    sums : ndarray of float64
+        Of the bins' values.
+    flat : ndarray of uint32
+        How many there were.
+    values : ndarray of float32, shape (n,)
+    """
+    bins_x, masked = np.uintp(x_edges.size - 1), keep.size > 0
+    x_low, x_high, y_low, y_high = x_edges[0], x_edges[-1], y_edges[0], y_edges[-1]
+    for row in range(x.size):
+        if masked and not keep[row]:
+            continue
+        x_value, y_value, value = float(x[row]), float(y[row]), float(values[row])
+        if not (x_low <= x_value <= x_high and y_low <= y_value <= y_high):
+            continue
+        if not -np.inf < value < np.inf:
+            continue
+        x_place = (x_along[row] - x_guess[2]) * x_guess[3]
+        y_place = (y_along[row] - y_guess[2]) * y_guess[3]
+        line = _find_bin(y_value, y_place, y_edges)
+        place = line * bins_x + _find_bin(x_value, x_place, x_edges)
+        sums[place] += value
+        flat[place] += np.uint32(1)
 
 
 @_compiled

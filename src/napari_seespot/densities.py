@@ -21,7 +21,9 @@ from napari_seespot._chunks import (
     number_chunks,
     row_mask,
 )
+from napari_seespot.columns import NULL_BOOL
 from napari_seespot.errors import NotFoundError, StateError
+from napari_seespot.typed import BOOLEANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +38,7 @@ __all__ = [
     "from_scale",
     "histogram",
     "limits_of_extent",
+    "means",
     "raw_extent",
     "to_scale",
     "warm_up",
@@ -266,6 +269,86 @@ def density(
         scales,
         asinh_width,
     )
+
+
+def means(
+    counted: Density,
+    spots: Spots,
+    column: str,
+    where: np.ndarray | RowFilter | None = None,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+) -> np.ndarray:
+    """Return the mean of a column in each bin of a density.
+
+    Parameters
+    ----------
+    counted : Density
+        Tells columns, edges and scales of the bins.
+    spots : Spots
+    column : str
+        A channel or any numeric column. Values that are not finite, and nulls,
+        are left out.
+    where : ndarray of bool, shape (n,), or RowFilter, optional
+    cancelled : callable, optional
+        Asked every 262,144 rows; the work ends when it says True.
+
+    Returns
+    -------
+    ndarray of float64, shape (bins_y, bins_x)
+        NaN in bins without a value.
+    """
+    from napari_seespot._kernels import add_to_sums
+
+    x, y, third = (
+        spots.column(column_name(spots, name))
+        for name in (counted.x, counted.y, column)
+    )
+    x_axis, y_axis = (
+        _Axis(edges, scale, counted.asinh_width)
+        for edges, scale in zip(
+            (counted.x_edges, counted.y_edges), counted.axes, strict=True
+        )
+    )
+    keep = _Keep(len(spots), where)
+    dtype = number_chunks(x, y, slice(0, 0))[0].dtype
+    x_guess, y_guess = x_axis.guess(dtype), y_axis.guess(dtype)
+    size = counted.counts.shape[-2] * counted.counts.shape[-1]
+    null = NULL_BOOL if column in BOOLEANS else None
+
+    def step(parts: tuple[np.ndarray, np.ndarray], rows: slice) -> None:
+        x_rows, y_rows = number_chunks(x, y, rows)
+        values = third[rows]
+        if null is not None:
+            values = np.where(values == null, np.float32(np.nan), values)
+        with np.errstate(over="ignore"):
+            values = frozen(values, np.float32)
+        add_to_sums(
+            *parts,
+            x_rows,
+            y_rows,
+            x_axis.along(x_rows),
+            y_axis.along(y_rows),
+            x_axis.edges,
+            y_axis.edges,
+            x_guess,
+            y_guess,
+            keep.of(rows),
+            values,
+        )
+
+    parts = each_chunk(
+        len(x),
+        lambda: (np.zeros(size), np.zeros(size, np.uint32)),
+        step,
+        rows_per_chunk=4 * CHUNK_ROWS,
+        cancelled=cancelled,
+    )
+    total = np.sum([sums for sums, _ in parts], axis=0)
+    number = np.sum([n for _, n in parts], axis=0)
+    with np.errstate(invalid="ignore"):
+        mean = total / number
+    return np.asarray(mean.reshape(counted.counts.shape[-2:]))
 
 
 def histogram(

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_seespot._chunks import each_chunk, frozen, number_chunks, row_mask
+from napari_seespot._chunks import (
+    CHUNK_ROWS,
+    LONG_CHUNK_ROWS,
+    each_chunk,
+    frozen,
+    number_chunks,
+    row_mask,
+)
 from napari_seespot.errors import StateError
 
 if TYPE_CHECKING:
@@ -48,7 +55,7 @@ def inside_polygon(
     where : ndarray of bool, shape (n,), optional
         The points to look at; the others count as outside.
     cancelled : callable, optional
-        Asked every 65,536 points; the test ends when it says True.
+        Asked every million points or more often; the test ends when it says True.
 
     Returns
     -------
@@ -83,7 +90,14 @@ def inside_polygon(
         kept = NO_MASK if keep is None else keep[rows]
         mark_inside(inside[rows], x_rows, y_rows, kept, *grid)
 
-    each_chunk(len(x), lambda: None, step, cancelled=cancelled)
+    plain = x.dtype == y.dtype == np.float32
+    each_chunk(
+        len(x),
+        lambda: None,
+        step,
+        rows_per_chunk=LONG_CHUNK_ROWS if plain else CHUNK_ROWS,
+        cancelled=cancelled,
+    )
     return inside
 
 

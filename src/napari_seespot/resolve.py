@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.densities import AxisScale
     from napari_seespot.gates import Gate
     from napari_seespot.spots import Spots
     from napari_seespot.state import Filters, State
@@ -140,6 +141,21 @@ class Mask:
         mask.flags.writeable = False
         return mask
 
+    def passing(self, rows: np.ndarray) -> np.ndarray:
+        """Return those of some rows that pass; their codes are known to pass.
+
+        Parameters
+        ----------
+        rows : ndarray of int64, shape (m,)
+        """
+        if self.by_code:
+            return rows
+        # Looking up many rows one by one costs more than all of them in order.
+        if "rows" in self.__dict__ or len(rows) > len(self.spots) // 8:
+            every = self.rows
+            return rows if every is None else rows[every[rows]]
+        return rows[self.in_ranges(rows)]
+
     @cached_property
     def outside_codes(self) -> np.ndarray | None:
         """The row mask where ranges decide too; None where the codes suffice."""
@@ -222,7 +238,11 @@ class View:
     limits : tuple of float or None
         x low, x high, y low, y high, where they are fixed.
     selected : ndarray of bool, shape (n,), or None
-    plot, count_scale, limits_mode, point_size_um, slab_planes, picture, max_points
+    limits_mode : str
+        How limits that are not fixed are found, for this pair.
+    plot, count_scale, point_size_um, slab_planes, picture, max_points
+        As in `State`.
+    axis_scale, asinh_width, dye_lines
         As in `State`.
     highlight : str or None
     gates : tuple of (str, Gate)
@@ -244,6 +264,9 @@ class View:
     max_points: int
     highlight: str | None = None
     gates: tuple[tuple[str, Gate], ...] = ()
+    axis_scale: AxisScale = "linear"
+    asinh_width: float = 100.0
+    dye_lines: bool = True
 
     @property
     def spots(self) -> Spots:
@@ -299,13 +322,14 @@ def resolve(state: State, dataset: Dataset, previous: View | None = None) -> Vie
         if previous.coloring.by == state.color_by:
             coloring = previous.coloring
     pair = state.pair
+    key = "/".join(pair) if pair else ""
     return View(
         dataset=dataset,
         mask=mask,
         coloring=coloring or make_coloring(spots, state.color_by),
         pair=pair,
-        limits=state.limits.fixed.get("/".join(pair)) if pair else None,
-        limits_mode=state.limits.mode,
+        limits=state.limits.fixed.get(key),
+        limits_mode=state.limits.modes.get(key, state.limits.mode),
         selected=state.selection.mask,
         plot=state.plot,
         count_scale=state.count_scale,
@@ -315,6 +339,9 @@ def resolve(state: State, dataset: Dataset, previous: View | None = None) -> Vie
         max_points=state.max_points,
         highlight=state.highlight,
         gates=tuple(state.gates.items()),
+        axis_scale=state.axis_scale,
+        asinh_width=state.asinh_width,
+        dye_lines=state.dye_lines,
     )
 
 

@@ -47,7 +47,14 @@ class Selecting:
         ------
         NotFoundError
             When an id is not in the table; the selection stays as it was.
+        StateError
+            For a mask, which `select_rows` takes.
         """
+        if np.asarray(spot_ids).dtype == np.bool_:  # not the spots 0 and 1
+            raise StateError(
+                "spots cannot be selected by a mask of booleans",
+                expected="spot ids; for a mask, session.select_rows(mask)",
+            )
         mask = np.zeros(len(self.dataset.spots), np.bool_)
         mask[self.dataset.spots.rows_of(spot_ids)] = True
         return self.select_rows(mask, mode)
@@ -74,14 +81,52 @@ class Selecting:
         int
             How many rows are selected then.
         """
+        return self.select_rows(self.rows_in_polygon(vertices, pair), mode)
+
+    def rows_in_polygon(
+        self,
+        vertices: Vertices,
+        pair: tuple[str, str] | None = None,
+        *,
+        view: View | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> np.ndarray:
+        """Return which rows pass and lie inside a polygon; nothing is selected.
+
+        It changes nothing, and may be called in a worker's thread.
+
+        Parameters
+        ----------
+        vertices : array-like, shape (m, 2)
+            (x, y) in the intensities of the two channels.
+        pair : tuple of str, optional
+            Channels of the x and the y axis; the state's pair by default.
+        view : View, optional
+            Whose filters the rows pass; the session's own by default.
+        cancelled : callable, optional
+            Asked while it runs; it ends when it says True.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+
+        Raises
+        ------
+        StateError
+            When the vertices cannot be used.
+        CancelledError
+            When `cancelled` said True.
+        """
         from napari_seespot.polygons import inside_polygon
 
+        view = self.view if view is None else view
         x, y = (
             self.dataset.spots.intensity(self.dataset.check_channel(channel))
             for channel in self._checked_pair(pair)
         )
-        inside = inside_polygon(x, y, vertices, self.view.where)
-        return self.select_rows(inside, mode)
+        inside = inside_polygon(x, y, vertices, view.where, cancelled=cancelled)
+        inside.flags.writeable = False  # a selection then keeps it without a copy
+        return inside
 
     def select_region(
         self,

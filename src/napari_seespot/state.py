@@ -31,6 +31,9 @@ __all__ = [
 CLASS_COLUMNS = ("status", "chan", "unmixed_chan")
 """What colours come from besides numeric columns."""
 
+LIMITS_MODES = ("percentile", "minmax")
+"""How automatic limits are found."""
+
 DEFAULT_STATUS = frozenset({"unchanged", "reassigned"})
 
 Range = tuple[float | None, float | None]
@@ -306,22 +309,40 @@ class AxisLimits(_Evented):
     mode : str
         How automatic limits are found: ``"percentile"`` (0.1 to 99.9) or
         ``"minmax"``.
+    modes : mapping of str to str
+        By pair, where a pair has a mode of its own.
     """
 
     fixed: EventedMap[tuple[float, float, float, float]] = Field(
         default_factory=EventedMap
     )
     mode: Literal["percentile", "minmax"] = "percentile"
+    modes: EventedMap[str] = Field(default_factory=EventedMap)
 
     def __init__(self, **values: Any) -> None:
-        fixed = values.pop("fixed", {})
+        fixed, modes = values.pop("fixed", {}), values.pop("modes", {})
         super().__init__(**values)
         self.fixed.convert = self._limits
         self.fixed.replace(fixed)
         self.fixed.changed.connect(self._fixed_changed)
+        self.modes.convert = self._mode
+        self.modes.replace(modes)
+        self.modes.changed.connect(self._modes_changed)
 
     def _fixed_changed(self) -> None:
         self._changed.emit("fixed")
+
+    def _modes_changed(self) -> None:
+        self._changed.emit("modes")
+
+    @staticmethod
+    def _mode(key: str, value: Any) -> str:
+        if value not in LIMITS_MODES:
+            raise StateError(
+                f"the limits of {key} cannot be {value!r}",
+                expected=f"one of {', '.join(LIMITS_MODES)}",
+            )
+        return str(value)
 
     @staticmethod
     def _limits(key: str, value: Any) -> tuple[float, float, float, float]:
@@ -353,6 +374,13 @@ class State(_Evented):
         ``"density"`` of all spots, or single ``"points"`` while they are few.
     count_scale : str
         Colours of the density: ``"log"`` or ``"linear"`` in the count.
+    axis_scale : str
+        Of both axes of the channel-pair plots: ``"linear"``, ``"log"`` or
+        ``"asinh"``.
+    asinh_width : float
+        Where an asinh axis turns from linear to logarithmic.
+    dye_lines : bool
+        Whether the channel-pair plots show the dyes' lines.
     point_size_um : float
         Diameter of a spot's disc on the image, in um.
     slab_planes : float
@@ -375,6 +403,9 @@ class State(_Evented):
     limits: AxisLimits = Field(default_factory=AxisLimits)
     plot: Literal["density", "points"] = "density"
     count_scale: Literal["log", "linear"] = "log"
+    axis_scale: Literal["linear", "log", "asinh"] = "linear"
+    asinh_width: float = Field(default=100.0, gt=0, le=1e9)
+    dye_lines: bool = True
     point_size_um: float = Field(default=2.0, gt=0, le=1000)
     slab_planes: float = Field(default=2.0, ge=0, le=1e6)
     picture: Literal["auto", "points", "density"] = "auto"

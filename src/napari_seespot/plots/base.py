@@ -25,10 +25,12 @@ class PlotPanel(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph is Any
     ----------
     view_box : pyqtgraph.ViewBox
         Handles the mouse.
+    axes : dict of str to pyqtgraph.AxisItem, optional
+        Axes of its own, by their side: ``"bottom"``, ``"left"``.
     """
 
-    def __init__(self, view_box: Any) -> None:
-        super().__init__(viewBox=view_box, enableMenu=False)
+    def __init__(self, view_box: Any, axes: dict[str, Any] | None = None) -> None:
+        super().__init__(viewBox=view_box, enableMenu=False, axisItems=axes)
         self.view_box = view_box
         self.theme = DARK
         self._message = pg.LabelItem()

@@ -12,19 +12,25 @@ from napari_seespot.plots.base import color_with
 
 __all__ = ["TOOLS", "DrawingViewBox"]
 
-TOOLS = ("rectangle", "lasso")
+TOOLS = ("rectangle", "lasso", "polygon")
 """What can be drawn; the empty string moves and zooms the plot."""
 
 _STEP_PIXELS = 3.0  # a lasso's corners are no closer: a hand shakes more
+_CLOSE_PIXELS = 8.0  # a click as near to a polygon's first corner closes it
 
 
 class DrawingViewBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is Any
-    """A view box in which one can draw a rectangle or a lasso.
+    """A view box in which one can draw a rectangle, a lasso or a polygon.
+
+    A polygon's corners are clicked on; a double click, Enter, or a click on its
+    first corner closes it, Backspace takes the last corner back.
 
     Attributes
     ----------
     tool : str
         One of `TOOLS`, or empty.
+    mode : str
+        How an outline changes the selection, unless Shift or Alt says so.
     drawn : Signal
         Emitted with the vertices (ndarray, shape (m, 2), data units) and how
         they change the selection.
@@ -40,6 +46,7 @@ class DrawingViewBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is Any
     def __init__(self) -> None:
         super().__init__(enableMenu=False)
         self._tool = ""
+        self.mode = "replace"
         self._corners: list[tuple[float, float]] = []
         self._outline = pg.PlotCurveItem()
         self._outline.setZValue(100)
@@ -71,7 +78,8 @@ class DrawingViewBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is Any
     def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
         """Draw while a tool is chosen, else move or zoom."""
         left = event.button() == Qt.MouseButton.LeftButton
-        if not self._tool or axis is not None or not left:
+        dragged = self._tool in ("rectangle", "lasso")
+        if not dragged or axis is not None or not left:
             super().mouseDragEvent(event, axis)
             return
         event.accept()
@@ -81,21 +89,54 @@ class DrawingViewBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is Any
             return
         self._extend(event.pos())
         if event.isFinish():
-            corners, mode = self._corners, selection_mode(event.modifiers())
-            self.cancel_drawing()
-            vertices = np.array(corners, np.float64)
-            if has_area(vertices):
-                self.drawn.emit(vertices, mode)
+            self._finish(event.modifiers())
 
     def mouseClickEvent(self, event: Any) -> None:
         """Tell where it was clicked."""
         if event.button() != Qt.MouseButton.LeftButton:
             return
         event.accept()
-        if event.double():
+        if self._tool == "polygon":
+            self._add_corner(event)
+        elif event.double():
             self.double_clicked.emit()
         else:
             self.clicked.emit(*self._place(event.pos()))
+
+    def hoverEvent(self, event: Any) -> None:
+        """Show where a polygon's next edge would go."""
+        if self._tool == "polygon" and self._corners and not event.isExit():
+            self._outline_with(self._place(event.pos()))
+
+    def close_polygon(self, modifiers: Any = Qt.KeyboardModifier.NoModifier) -> None:
+        """Take the polygon as it is."""
+        if self._tool == "polygon" and self._corners:
+            self._finish(modifiers)
+
+    def remove_corner(self) -> None:
+        """Take a polygon's last corner back."""
+        if self._tool == "polygon" and self._corners:
+            self._corners.pop()
+            self._outline_with()
+
+    def _add_corner(self, event: Any) -> None:
+        if event.double():  # its first click has added the last corner
+            self._finish(event.modifiers())
+            return
+        if len(self._corners) > 2:
+            first = self.mapFromView(QPointF(*self._corners[0]))
+            if (first - event.pos()).manhattanLength() <= _CLOSE_PIXELS:
+                self._finish(event.modifiers())
+                return
+        self._corners.append(self._place(event.pos()))
+        self._outline_with()
+
+    def _finish(self, modifiers: Any) -> None:
+        corners, mode = self._corners, selection_mode(modifiers, self.mode)
+        self.cancel_drawing()
+        vertices = np.array(corners, np.float64)
+        if has_area(vertices):
+            self.drawn.emit(vertices, mode)
 
     def _place(self, pos: QPointF) -> tuple[float, float]:
         point = self.mapToView(pos)
@@ -110,16 +151,23 @@ class DrawingViewBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph is Any
             last = self.mapFromView(QPointF(*self._corners[-1]))
             if (last - pos).manhattanLength() >= _STEP_PIXELS:
                 self._corners.append((x, y))
-        closed = np.array([*self._corners, first])
+        self._outline_with()
+
+    def _outline_with(self, *more: tuple[float, float]) -> None:
+        corners = [*self._corners, *more]
+        if not corners:
+            self._outline.clear()
+            return
+        closed = np.array([*corners, corners[0]])
         self._outline.setData(closed[:, 0], closed[:, 1])
 
 
-def selection_mode(modifiers: Qt.KeyboardModifier) -> str:
+def selection_mode(modifiers: Qt.KeyboardModifier, default: str = "replace") -> str:
     """Return how a drawn outline changes the selection: Shift adds, Alt subtracts."""
     shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
     alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
     modes = {(True, False): "add", (False, True): "subtract", (True, True): "intersect"}
-    return modes.get((shift, alt), "replace")
+    return modes.get((shift, alt), default)
 
 
 def has_area(vertices: np.ndarray) -> bool:

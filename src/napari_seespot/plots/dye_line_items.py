@@ -9,6 +9,7 @@ from qtpy.QtCore import QRectF
 
 from napari_seespot.plots._qt import pg
 from napari_seespot.plots.base import color_with
+from napari_seespot.plots.scales import LINEAR, PlotScale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from napari_seespot.plots.theme import PlotTheme
     from napari_seespot.unmixing import DyeLine
 
-__all__ = ["DyeLineItems", "visible_part"]
+__all__ = ["DyeLineItems", "line_places", "visible_part"]
+
+_STEPS = 200  # pieces of a line that a curved scale bends
 
 _LABEL_AT = (0.96, 0.84, 0.72, 0.60, 0.48, 0.36, 0.24)
 """Where a name may stand, as a share of the line's visible part; the first free one."""
@@ -39,7 +42,13 @@ class DyeLineItems:
         self._layer = layer
         self._lines: list[tuple[DyeLine, Any, Any]] = []
         self._colors: list[str] = []
+        self._scale = LINEAR
         self._font: QFont | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are lines."""
+        return bool(self._lines)
 
     def show(
         self,
@@ -88,34 +97,35 @@ class DyeLineItems:
         for _, _, label in self._lines:
             label.setFont(font)
 
+    def set_scale(self, scale: PlotScale) -> None:
+        """Draw the lines on axes of another scale."""
+        self._scale = scale
+        self.place()
+
     def place(self, *_: Any) -> None:
         """Draw the lines through what is in view, each with its name in view."""
         (x0, x1), (y0, y1) = self._view_box.viewRange()
         taken: list[QRectF] = []
         for line, curve, label in self._lines:
-            part = visible_part(line.direction, (x0, x1, y0, y1))
-            curve.setVisible(part is not None)
-            label.setVisible(part is not None)
-            if part is not None:
-                dx, dy = line.direction
-                start, stop = part
-                curve.setData([start * dx, stop * dx], [start * dy, stop * dy])
-                taken.append(self._place_name(line, label, part, taken))
+            places = line_places(line.direction, (x0, x1, y0, y1), self._scale)
+            curve.setVisible(places is not None)
+            label.setVisible(places is not None)
+            if places is not None:
+                curve.setData(places[:, 0], places[:, 1])
+                taken.append(self._place_name(label, places, taken))
 
     def _place_name(
-        self,
-        line: DyeLine,
-        label: Any,
-        part: tuple[float, float],
-        taken: list[QRectF],
+        self, label: Any, places: np.ndarray, taken: list[QRectF]
     ) -> QRectF:
         """Put a name beside its line, where no other is; return its rectangle."""
         (x0, x1), (y0, y1) = self._view_box.viewRange()
         view, size = self._view_box.size(), label.boundingRect()
         across, down = view.width() / (x1 - x0), view.height() / (y1 - y0)
+        steps = np.hypot(*(np.diff(places, axis=0) * (across, down)).T)
+        along = np.concatenate([[0.0], np.cumsum(steps)])
         for share in _LABEL_AT:  # the last one is taken where all are crowded
-            at = part[0] + share * (part[1] - part[0])
-            x, y = at * line.dx, at * line.dy
+            at = share * along[-1]
+            x, y = (float(np.interp(at, along, axis)) for axis in places.T)
             right, middle = (x - x0) * across, (y1 - y) * down
             beside = right < size.width() + 4  # no room on the left of the line
             left = right if beside else right - size.width()
@@ -126,6 +136,43 @@ class DyeLineItems:
         label.setAnchor((0 if beside else 1, 0.5))
         label.setPos(x, y)
         return rectangle
+
+
+def line_places(
+    direction: tuple[float, float],
+    limits: tuple[float, float, float, float],
+    scale: PlotScale = LINEAR,
+) -> np.ndarray | None:
+    """Return the visible part of a ray from the origin as places along the axes.
+
+    Parameters
+    ----------
+    direction : (float, float)
+        In values, of length 1.
+    limits : (float, float, float, float)
+        Places: x low, x high, y low, y high.
+    scale : PlotScale
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 2), or None
+        None where the ray is not in view.
+    """
+    part = visible_part(direction, scale.limits_back(limits))
+    if part is None:
+        return None
+    reach = np.array(part)
+    if scale.name != "linear":
+        # Even steps along each axis' own scale: a bend may be on either.
+        steps = [reach]
+        for step in direction:
+            low, high = scale.to(reach * step)
+            if step != 0 and np.isfinite([low, high]).all():
+                steps.append(scale.back(np.linspace(low, high, _STEPS + 1)) / step)
+        reach = np.sort(np.concatenate(steps).clip(*part))
+    places = scale.to(reach[:, None] * direction)
+    places = places[np.isfinite(places).all(axis=1)]
+    return places if len(places) > 1 else None
 
 
 def visible_part(

@@ -9,8 +9,12 @@ from qtpy.QtCore import QPointF, QRectF, Qt, QTimer
 
 from napari_seespot.plots._qt import Signal, pg
 from napari_seespot.plots.base import PlotPanel, color_with
+from napari_seespot.plots.chart_menu import chart_menu, paint_button, save_button
+from napari_seespot.plots.charts import Chart
 from napari_seespot.plots.drawing import DrawingViewBox
 from napari_seespot.plots.dye_line_items import DyeLineItems
+from napari_seespot.plots.pair_chart import pair_chart
+from napari_seespot.plots.scales import LINEAR, ScaledAxis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QFont, QKeyEvent, QResizeEvent
 
     from napari_seespot.plots.pair_picture import PairPicture, PairPoints
+    from napari_seespot.plots.scales import PlotScale
     from napari_seespot.plots.theme import PlotTheme
     from napari_seespot.unmixing import DyeLine
 
@@ -40,17 +45,31 @@ class PairPlot(PlotPanel):
     resized : Signal
         Emitted once the plot has another size and keeps it.
     hovered : Signal
-        Emitted with the place (x, y) under the pointer, or None when it left.
+        Emitted with the values (x, y) under the pointer, or None when it left.
+    clicked : Signal
+        Emitted with the values (x, y) of a click.
+    drawn : Signal
+        Emitted with the vertices of an outline (ndarray, shape (m, 2), values)
+        and how it changes the selection.
+
+    `limits` and `unit` are of places along the axes, which are values where the
+    axes are linear; `data_limits` are of values.
     """
 
     rested = Signal()
     resized = Signal()
     hovered = Signal(object)
+    clicked = Signal(float, float)
+    drawn = Signal(object, str)
 
     def __init__(self) -> None:
         self._mark: Any = None
         self._dyes: DyeLineItems | None = None
-        super().__init__(DrawingViewBox())
+        self.menu_button: Any = None
+        self.plot_scale = LINEAR
+        axes = {side: ScaledAxis(side) for side in ("bottom", "left")}
+        super().__init__(DrawingViewBox(), axes)
+        self._marked: tuple[float, float] | None = None
         self.picture: PairPicture | None = None
         self._image = pg.ImageItem(axisOrder="row-major")
         self._tint = pg.ImageItem(axisOrder="row-major")
@@ -75,7 +94,21 @@ class PairPlot(PlotPanel):
         for moved in (self.view_box.sigRangeChanged, self.view_box.sigResized):
             moved.connect(self._dyes.place)
         self.scene().sigMouseMoved.connect(self._on_move)
+        self.view_box.clicked.connect(self._on_click)
+        self.view_box.drawn.connect(self._on_drawn)
+        self.menu_button = save_button(self, lambda: chart_menu(*self._to_save()))
         self.set_theme(self.theme)
+
+    def _to_save(self) -> tuple[Any, Any, Any]:
+        """Return what the menu needs: the plot as it is when an entry is chosen."""
+        return self, self.chart, lambda: self.theme
+
+    def chart(self) -> Chart:
+        """Return what is shown as a chart, for files."""
+        if self.picture is None:
+            return Chart("")
+        assert self._dyes is not None
+        return pair_chart(self.picture, lines=self._dyes.shown)
 
     def set_busy(self, busy: bool) -> None:
         """Show by the pointer whether a new picture is on its way."""
@@ -87,17 +120,35 @@ class PairPlot(PlotPanel):
     def show_picture(self, picture: PairPicture) -> None:
         """Put a picture in the place of the one before."""
         self.picture = picture
+        self._set_scale(picture.request.scale)
         # A picture that was asked for before the last turn of the wheel must
         # not take the plot back: it is drawn where it belongs.
+        limits = self.plot_scale.limits_to(picture.limits)
         if not self._rest.isActive():
-            self.set_limits(picture.limits)
-        x0, x1, y0, y1 = picture.limits
+            self.set_limits(limits)
+        x0, x1, y0, y1 = limits
         place = QRectF(x0, y0, x1 - x0, y1 - y0)
         points = picture.points
         _show_image(self._image, picture.rgba if points is None else None, place)
         _show_image(self._tint, picture.tint, place)
         self._show_points(points)
         self.set_message("" if picture.n_inside else _empty_text(picture))
+
+    @property
+    def data_limits(self) -> tuple[float, float, float, float]:
+        """What is in view, as values: x low, x high, y low, y high."""
+        return self.plot_scale.limits_back(self.limits)
+
+    def _set_scale(self, scale: PlotScale) -> None:
+        if scale == self.plot_scale:
+            return
+        self.plot_scale = scale
+        self._rest.stop()  # a zoom on the other scale means nothing any more
+        for axis in self._axes:
+            axis.set_plot_scale(scale)
+        assert self._dyes is not None
+        self._dyes.set_scale(scale)
+        self.mark(self._marked)
 
     def clear_picture(self) -> None:
         """Show nothing."""
@@ -120,8 +171,8 @@ class PairPlot(PlotPanel):
         pens = np.array([pg.mkPen(None), pg.mkPen(self.theme.text, width=1.5)], object)
         selected = points.selected.astype(np.intp)
         self._points.setData(
-            x=points.x.astype(np.float64),
-            y=points.y.astype(np.float64),
+            x=self.plot_scale.to(points.x),
+            y=self.plot_scale.to(points.y),
             brush=brushes[inverse],
             pen=pens[selected],
             size=np.where(points.selected, 7, 5),
@@ -139,23 +190,29 @@ class PairPlot(PlotPanel):
 
     def mark(self, place: tuple[float, float] | None) -> None:
         """Draw a ring around a place, or none."""
-        if place is None or not np.isfinite(place).all():
+        self._marked = place
+        at = None if place is None else self.plot_scale.to(place)
+        if at is None or not np.isfinite(at).all():
             self._mark.clear()
         else:
-            self._mark.setData(x=[place[0]], y=[place[1]])
+            self._mark.setData(x=[at[0]], y=[at[1]])
 
     def point_near(self, x: float, y: float) -> int | None:
-        """Return the row of the drawn point under the pointer, or None."""
+        """Return the row of the drawn point next to a place in values, or None."""
         points = None if self.picture is None else self.picture.points
         if points is None or not len(points.rows):
             return None
-        unit = self.unit
-        distance = np.hypot((points.x - x) / unit[0], (points.y - y) / unit[1])
+        unit, to = self.unit, self.plot_scale.to
+        distance = np.hypot(
+            (to(points.x) - to(x)) / unit[0], (to(points.y) - to(y)) / unit[1]
+        )
         nearest = int(np.argmin(distance))
         return int(points.rows[nearest]) if distance[nearest] <= NEAR_PIXELS else None
 
     def _paint_theme(self, theme: PlotTheme) -> None:
         self.view_box.set_pen(theme.text)
+        if self.menu_button is not None:
+            paint_button(self.menu_button, theme)
         if self._mark is not None:
             self._mark.setPen(pg.mkPen(theme.text, width=2))
             self._mark.setBrush(pg.mkBrush(color_with(theme.background, 60)))
@@ -174,7 +231,14 @@ class PairPlot(PlotPanel):
             self.hovered.emit(None)
             return
         place = self.view_box.mapSceneToView(pos)
-        self.hovered.emit((float(place.x()), float(place.y())))
+        x, y = self.plot_scale.back([place.x(), place.y()]).tolist()
+        self.hovered.emit((x, y))
+
+    def _on_click(self, x: float, y: float) -> None:
+        self.clicked.emit(*self.plot_scale.back([x, y]).tolist())
+
+    def _on_drawn(self, vertices: np.ndarray, mode: str) -> None:
+        self.drawn.emit(self.plot_scale.vertices_back(vertices, self.unit), mode)
 
     def leaveEvent(self, event: QEvent) -> None:
         """Tell that nothing is under the pointer."""
@@ -185,15 +249,23 @@ class PairPlot(PlotPanel):
         """Ask for a picture of the new size, once it rests."""
         super().resizeEvent(event)
         if self._dyes is not None:
+            self.menu_button.move(self.width() - self.menu_button.width() - 1, 2)
             self._settle.start()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape gives up what is being drawn."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.view_box.cancel_drawing()
-            event.accept()
+        """Escape gives up what is drawn, Enter closes it, Backspace goes back."""
+        keys = {
+            Qt.Key.Key_Escape: self.view_box.cancel_drawing,
+            Qt.Key.Key_Return: self.view_box.close_polygon,
+            Qt.Key.Key_Enter: self.view_box.close_polygon,
+            Qt.Key.Key_Backspace: self.view_box.remove_corner,
+        }
+        act = keys.get(Qt.Key(event.key()))
+        if act is None:
+            super().keyPressEvent(event)
             return
-        super().keyPressEvent(event)
+        act()
+        event.accept()
 
 
 def _show_image(item: Any, rgba: np.ndarray | None, place: QRectF) -> None:

@@ -7,22 +7,30 @@ arrays that a plot only has to put on the screen.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_seespot.densities import Density, density
+from napari_seespot.densities import Density, density, means
 from napari_seespot.plots.pair_rows import level_stop, rows_inside
-from napari_seespot.plots.shading import selection_shade, shade_classes, shade_counts
+from napari_seespot.plots.scales import LINEAR, PlotScale
+from napari_seespot.plots.shading import (
+    FADED,
+    faded,
+    selection_shade,
+    shade_classes,
+    shade_counts,
+    shade_means,
+)
 from napari_seespot.priority import LEVEL_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_seespot.index import SpotIndex
-    from napari_seespot.resolve import View
+    from napari_seespot.resolve import Mask, View
 
 __all__ = [
     "MAX_BINS",
@@ -41,6 +49,7 @@ Limits = tuple[float, float, float, float]
 """x low, x high, y low, y high."""
 
 MAX_BINS, MIN_BINS = 512, 32
+MOVING_BINS = 256  # while a slider is dragged: a quarter of the bins to colour
 MAX_POINTS = 5_000  # pyqtgraph draws these in 20 ms, ten times as many in 190
 PERCENTILES = (0.1, 99.9)
 PADDING = 0.03  # of the span, so that the outermost spots do not touch the frame
@@ -63,6 +72,9 @@ class PairRequest:
         The plot's background is dark.
     marker_color : str
         ``#rrggbb`` of the tint over selected spots.
+    moving : bool
+        More changes follow at once (a slider is dragged): the automatic axes
+        stay as they are and bins are larger. Counts are exact all the same.
     """
 
     view: View
@@ -70,12 +82,19 @@ class PairRequest:
     size: tuple[int, int] = (MAX_BINS, MAX_BINS)
     dark: bool = True
     marker_color: str = "#ffffff"
+    moving: bool = False
 
     @property
     def pair(self) -> tuple[str, str]:
         """Channels of the x and the y axis."""
         assert self.view.pair is not None  # the plot shows a message instead
         return self.view.pair
+
+    @property
+    def scale(self) -> PlotScale:
+        """The scale of both axes."""
+        name = self.view.axis_scale
+        return PlotScale(name, self.view.asinh_width if name == "asinh" else 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +138,9 @@ class PairPicture:
     n_inside, n_passing, n_total, n_selected, n_selected_passing : int
         Spots within the limits that pass; that pass; in the table; selected;
         selected that pass.
+    means : ndarray of float64, shape (lines, columns), or None
+        Of the column that the colours come from; None where they come from a
+        class.
     """
 
     request: PairRequest
@@ -132,6 +154,7 @@ class PairPicture:
     n_total: int
     n_selected: int
     n_selected_passing: int
+    means: np.ndarray | None = None
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -182,6 +205,7 @@ class PairPainter:
     def __init__(self, index: SpotIndex) -> None:
         self._index = index
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._axes: dict[tuple[Any, ...], Limits] = {}
 
     def paint(
         self,
@@ -196,45 +220,109 @@ class PairPainter:
             When `cancelled` said True.
         """
         view = request.view
-        limits = request.zoom or view.limits or self._automatic(request)
+        limits = self._limits(request)
         by = view.coloring.by if view.coloring.names else None
-        counted = self._density(request, limits, by, view.where, "all", cancelled)
+        counted = self._density(request, limits, by, view.mask, cancelled)
         bins = bins_for(counted.total, request.size)
         shown = _coarser(counted, bins)
         chosen = selected_passing(view)
         tint = None
         points = None
+        mean = None
         if view.plot == "points":
             points = self._points(request, limits, counted.total, cancelled)
-        elif chosen is not None:
-            marked = self._density(request, limits, None, chosen, "selected", cancelled)
-            marked = _coarser(marked, bins)
-            tint = selection_shade(marked.counts, _total(shown), request.marker_color)
+        elif by is None:
+            mean = self._means(request, shown, cancelled)
+        rgba = _shade(shown, request, mean)
+        if view.plot == "density":
+            if view.highlight is not None:
+                kept = self._highlighted(request, limits, by, chosen, cancelled)
+                bright = None
+                if kept is not None:
+                    bright = _shade(_coarser(kept, bins), request)
+                rgba = faded(rgba, bright)
+            if chosen is not None:
+                marked = self._density(request, limits, None, chosen, cancelled)
+                marked = _coarser(marked, bins)
+                color = request.marker_color
+                tint = selection_shade(marked.counts, _total(shown), color)
         return PairPicture(
             request=request,
             limits=limits,
             density=shown,
-            rgba=_shade(shown, request),
+            rgba=rgba,
             points=points,
             tint=tint,
             n_inside=counted.total,
-            n_passing=len(view.spots) if view.where is None else _count(view.where),
+            n_passing=view.mask.count,
             n_total=len(view.spots),
             n_selected=_count(view.selected),
             n_selected_passing=_count(chosen),
+            means=mean,
         )
+
+    def _limits(self, request: PairRequest) -> Limits:
+        view = request.view
+        limits = request.zoom or view.limits
+        if limits is not None and (view.axis_scale != "log" or min(limits) > 0):
+            return limits
+        key = (request.pair, view.limits_mode, request.scale)
+        if not request.moving or key not in self._axes:
+            self._axes = {key: self._automatic(request)}
+        found = self._axes[key]
+        if limits is None:
+            return found
+        # Fixed on another scale: what has no place on this one begins where it can.
+        x0, x1, y0, y1 = (a if a > 0 else b for a, b in zip(limits, found, strict=True))
+        return (min(x0, x1 / 10), x1, min(y0, y1 / 10), y1)
+
+    def _highlighted(
+        self,
+        request: PairRequest,
+        limits: Limits,
+        by: str | None,
+        chosen: np.ndarray | None,
+        cancelled: Callable[[], bool] | None,
+    ) -> Density | None:
+        """Count the spots that do not fade; None where there are none."""
+        view = request.view
+        if view.highlight == "selected":
+            if chosen is None:
+                return None
+            return self._density(request, limits, by, chosen, cancelled)
+        status = view.spots.class_names("status").index(str(view.highlight))
+        named = view.spots.class_of_code("status") == status
+        mask = replace(view.mask, codes=view.mask.codes & named)
+        return self._density(request, limits, by, mask, cancelled)
+
+    def _means(
+        self,
+        request: PairRequest,
+        shown: Density,
+        cancelled: Callable[[], bool] | None,
+    ) -> np.ndarray:
+        view = request.view
+        by = view.coloring.by
+        ends = tuple(shown.x_edges[[0, -1]]) + tuple(shown.y_edges[[0, -1]])
+        key = ("means", request.pair, by, ends, shown.counts.shape, request.scale)
+
+        def add_up() -> np.ndarray:
+            return means(shown, view.spots, by, view.mask, cancelled=cancelled)
+
+        return np.asarray(self._keep((*key, view.mask.key), add_up))
 
     def _density(
         self,
         request: PairRequest,
         limits: Limits,
         by: str | None,
-        where: np.ndarray | None,
-        what: str,
+        where: Mask | np.ndarray,
         cancelled: Callable[[], bool] | None,
     ) -> Density:
         x0, x1, y0, y1 = limits
-        bins = tuple(_finest(pixels) for pixels in request.size)
+        most = MOVING_BINS if request.moving else MAX_BINS
+        bins = tuple(_finest(pixels, most) for pixels in request.size)
+        scale = request.scale
 
         def count() -> Density:
             return density(
@@ -244,19 +332,25 @@ class PairPainter:
                 limits=((x0, x1), (y0, y1)),
                 by=by,
                 where=where,
+                axes=(scale.name, scale.name),
+                asinh_width=scale.width,
                 cancelled=cancelled,
             )
 
-        # `where` is kept with its answer: while it is, its id is its own.
-        key = (what, request.pair, limits, by, bins, id(where))
-        return self._keep(key, count, where)  # type: ignore[no-any-return]  # mixed store
+        # An array is kept with its answer: while it is, its id is its own.
+        which = id(where) if isinstance(where, np.ndarray) else where.key
+        key = (which, request.pair, limits, by, bins, scale)
+        found: Density = self._keep(key, count, where)
+        return found
 
     def _automatic(self, request: PairRequest) -> Limits:
         view = request.view
         low_high = []
         for channel in request.pair:
-            key = ("limits", channel, view.limits_mode, view.mask.key)
-            low_high += self._keep(key, partial(automatic_axis, view, channel))
+            key = (channel, view.limits_mode, request.scale, view.mask.key)
+            low_high += self._keep(
+                key, partial(automatic_axis, view, channel, request.scale)
+            )
         x0, x1, y0, y1 = low_high
         return (x0, x1, y0, y1)
 
@@ -291,6 +385,10 @@ class PairPainter:
         if view.selected is not None:
             selected = view.selected[rows]
         colors = view.coloring.table[view.coloring.index(view.spots, rows)]
+        fades = view.faded(rows)
+        if view.highlight is not None:
+            fades = np.ones(len(rows), np.bool_) if fades is None else fades
+            colors[fades, 3] = colors[fades, 3] * FADED
         return PairPoints(rows, x[rows], y[rows], colors, selected)
 
 
@@ -306,26 +404,25 @@ def bins_for(total: int, size: tuple[int, int]) -> tuple[int, int]:
     return bins[0], bins[1]
 
 
-def _finest(pixels: int) -> int:
+def _finest(pixels: int, most: int = MAX_BINS) -> int:
     """Return the largest power of two that is not above the pixels, within limits."""
-    return int(2 ** np.floor(np.log2(np.clip(pixels, MIN_BINS, MAX_BINS))))
+    return int(2 ** np.floor(np.log2(np.clip(pixels, MIN_BINS, most))))
 
 
 def _coarser(counted: Density, bins: tuple[int, int]) -> Density:
     """Return the density in fewer bins, each the sum of some; exact."""
     lines, columns = counted.counts.shape[-2:]
-    down, across = lines // bins[1], columns // bins[0]
+    down, across = max(1, lines // bins[1]), max(1, columns // bins[0])
     if down == across == 1:
         return counted
-    blocks = counted.counts.reshape(-1, bins[1], down, bins[0], across)
+    blocks = counted.counts.reshape(-1, lines // down, down, columns // across, across)
     counts = blocks.sum(axis=(2, 4))
-    return Density(
-        counts.reshape(*counted.counts.shape[:-2], bins[1], bins[0]),
-        counted.x_edges[::across],
-        counted.y_edges[::down],
-        counted.classes,
-        counted.x,
-        counted.y,
+    shape = (*counted.counts.shape[:-2], lines // down, columns // across)
+    return replace(
+        counted,
+        counts=counts.reshape(shape),
+        x_edges=counted.x_edges[::across],
+        y_edges=counted.y_edges[::down],
     )
 
 
@@ -334,9 +431,14 @@ def _total(counted: Density) -> np.ndarray:
     return np.asarray(counts.sum(axis=0)) if counted.classes else counts
 
 
-def _shade(shown: Density, request: PairRequest) -> np.ndarray:
+def _shade(
+    shown: Density, request: PairRequest, mean: np.ndarray | None = None
+) -> np.ndarray:
     view = request.view
     scale: Any = view.count_scale
+    if mean is not None:
+        ends = view.coloring.limits or (0.0, 1.0)
+        return shade_means(mean, shown.counts, view.coloring.table, ends, scale)
     if shown.classes:
         colors = view.coloring.table
         return shade_classes(shown.counts, colors, scale, dark=request.dark)
@@ -354,28 +456,33 @@ def _count(mask: np.ndarray | None) -> int:
     return 0 if mask is None else int(np.count_nonzero(mask))
 
 
-def automatic_axis(view: View, channel: str) -> tuple[float, float]:
+def automatic_axis(
+    view: View, channel: str, scale: PlotScale = LINEAR
+) -> tuple[float, float]:
     """Return the ends of an axis for the rows that pass.
 
     Where none passes, for all rows: the axes then stay where they can be read.
     """
     exact = view.limits_mode == "minmax"
-    values = _finite(view, channel, view.where, exact)
+    above = 0.0 if scale.name == "log" else -np.inf
+    values = _finite(view, channel, view.mask, exact, above)
     if values.size == 0:
-        values = _finite(view, channel, None, exact)
+        values = _finite(view, channel, None, exact, above)
     if values.size == 0:
-        return (0.0, 1.0)
+        return (1.0, 10.0) if scale.name == "log" else (0.0, 1.0)
     if exact:
-        low, high = float(values.min()), float(values.max())
+        ends = np.array([values.min(), values.max()], np.float64)
     else:
-        low, high = (float(end) for end in np.percentile(values, PERCENTILES))
+        ends = np.percentile(values, PERCENTILES).astype(np.float64)
+    low, high = map(float, scale.to(ends))
     span = high - low
     padding = PADDING * span if span > 0 else max(0.5, abs(low) * PADDING)
-    return (low - padding, high + padding)
+    low, high = map(float, scale.back([low - padding, high + padding]))
+    return (low, high)
 
 
 def _finite(
-    view: View, channel: str, where: np.ndarray | None, exact: bool
+    view: View, channel: str, mask: Mask | None, exact: bool, above: float
 ) -> np.ndarray:
     """Return finite values of rows that pass: all of them, or enough of them."""
     spots = view.spots
@@ -383,9 +490,9 @@ def _finite(
     stops = [level_stop(spots, level) for level in range(len(LEVEL_LIMITS))]
     for stop in stops[-1:] if exact else stops:
         values = column[:stop]
-        if where is not None:
-            values = values[where[:stop]]
-        values = values[np.isfinite(values)]
+        if mask is not None:
+            values = values[mask.of(slice(stop))]
+        values = values[(values > above) & (values < np.inf)]
         if values.size >= ENOUGH_ROWS:
             break
     return np.asarray(values)

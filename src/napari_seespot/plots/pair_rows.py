@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot._chunks import each_chunk
+from napari_seespot.plots.scales import LINEAR, PlotScale
 from napari_seespot.priority import LEVEL_LIMITS, level_of, priority
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def nearest_row(
     radius: float,
     where: np.ndarray | None,
     cancelled: Callable[[], bool] | None = None,
+    scale: PlotScale = LINEAR,
 ) -> int | None:
     """Return the row nearest to a place on the screen, None where none is near.
 
@@ -85,10 +87,12 @@ def nearest_row(
     at : (float, float)
         In data units.
     unit : (float, float)
-        Data units a pixel, along x and y.
+        A pixel along x and y, on the axes' scale.
     radius : float
         In pixels.
     where : ndarray of bool, shape (n,), or None
+    scale : PlotScale
+        Of both axes.
 
     Returns
     -------
@@ -96,21 +100,31 @@ def nearest_row(
         The lowest of equally near rows.
     """
     x, y = columns
-    # As numpy scalars: with Python's, float32 columns would be compared in
-    # float32, and a row on the border counted otherwise than in the density.
-    x_at, y_at = np.float64(at[0]), np.float64(at[1])
+    x_at, y_at = (float(scale.to(value)) for value in at)
+    # Rows that may be near, by values: curves cost more than comparisons. As
+    # numpy scalars, for with Python's float32 columns are compared in float32.
+    reach = 1.001 * radius
+    box = [
+        scale.back(np.float64(middle) + side * reach * step)
+        for middle, step in ((x_at, unit[0]), (y_at, unit[1]))
+        for side in (-1, 1)
+    ]
+    x0, x1, y0, y1 = (np.float64(end) for end in box)
 
     def step(best: list[tuple[float, int]], rows: slice) -> None:
-        with np.errstate(invalid="ignore", over="ignore"):
-            distance = ((x[rows] - x_at) / unit[0]) ** 2
-            distance += ((y[rows] - y_at) / unit[1]) ** 2
-        near = distance <= radius * radius  # NaN is not
+        xs, ys = x[rows], y[rows]
+        maybe = (xs >= x0) & (xs <= x1) & (ys >= y0) & (ys <= y1)
         if where is not None:
-            near &= where[rows]
-        places = np.flatnonzero(near)
+            maybe &= where[rows]
+        places = np.flatnonzero(maybe)
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = ((scale.to(xs[places]) - x_at) / unit[0]) ** 2
+            distance += ((scale.to(ys[places]) - y_at) / unit[1]) ** 2
+        near = distance <= radius * radius  # NaN is not
+        places, distance = places[near], distance[near]
         if places.size:
-            place = places[np.argmin(distance[places])]
-            best.append((float(distance[place]), int(place) + rows.start))
+            nearest = np.argmin(distance)
+            best.append((float(distance[nearest]), int(places[nearest]) + rows.start))
 
     new: Any = list
     found = each_chunk(len(x), new, step, cancelled=cancelled)

@@ -13,9 +13,20 @@ import numpy as np
 
 from napari_seespot.coloring import gradient
 
-__all__ = ["CountScale", "selection_shade", "shade_classes", "shade_counts", "strength"]
+__all__ = [
+    "CountScale",
+    "faded",
+    "selection_shade",
+    "shade_classes",
+    "shade_counts",
+    "shade_means",
+    "strength",
+]
 
 CountScale = Literal["log", "linear"]
+
+FADED = 0.12
+"""Opacity of what is not highlighted, as on the image."""
 
 LIGHTNESS = {True: (0.45, 0.95), False: (0.86, 0.36)}
 """OKLab lightness of one spot and of the fullest bin; on dark, on light."""
@@ -107,6 +118,55 @@ def shade_classes(
     picture[filled, :3] = _from_oklab(lab)
     picture[filled, 3] = 255
     return picture
+
+
+def shade_means(
+    means: np.ndarray,
+    counts: np.ndarray,
+    table: np.ndarray,
+    limits: tuple[float, float],
+    scale: CountScale,
+) -> np.ndarray:
+    """Return a picture of a column's mean in each bin.
+
+    Parameters
+    ----------
+    means : ndarray of float64, shape (lines, columns)
+        NaN in bins of which no spot has a value: they are grey.
+    counts : ndarray of int64, shape (lines, columns)
+        Fuller bins are more opaque.
+    table : ndarray of uint8, shape (256, 4)
+        The gradient's colours.
+    limits : (float, float)
+        Values at the two ends of the gradient.
+    scale : str
+
+    Returns
+    -------
+    ndarray of uint8, shape (lines, columns, 4)
+    """
+    low, high = limits
+    share = np.nan_to_num((means - low) / (high - low or 1.0))
+    picture = table[(np.clip(share, 0, 1) * 255).astype(np.uint8)]
+    picture[np.isnan(means)] = (128, 128, 128, 255)
+    opacity = 110 + 145 * strength(counts, scale)
+    picture[..., 3] = np.where(counts > 0, opacity, 0).astype(np.uint8)
+    return picture
+
+
+def faded(picture: np.ndarray, highlighted: np.ndarray | None = None) -> np.ndarray:
+    """Return a picture that hardly shows, with another one on it that does.
+
+    Parameters
+    ----------
+    picture, highlighted : ndarray of uint8, shape (lines, columns, 4)
+    """
+    result = picture.copy()
+    result[..., 3] = result[..., 3] * FADED
+    if highlighted is not None:
+        shown = highlighted[..., 3] > 0
+        result[shown] = highlighted[shown]
+    return result
 
 
 def selection_shade(selected: np.ndarray, total: np.ndarray, color: str) -> np.ndarray:

@@ -17,18 +17,28 @@ if TYPE_CHECKING:
 __all__ = ["SessionDock"]
 
 
-_HEIGHT = 300  # pixels that a dock asks for; it takes more where there is more
 _MINIMUM_WIDTH = 290  # pixels; two docks and a canvas fit 1366
 
 
 class _ScrollArea(QScrollArea):
-    """A scroll area that leaves room for other docks."""
+    """A scroll area that leaves room for other docks.
+
+    Parameters
+    ----------
+    least, preferred : int
+        Its height in pixels where there is little room, and where there is more.
+    """
+
+    def __init__(self, least: int, preferred: int) -> None:
+        super().__init__()
+        self._least = least
+        self._preferred = preferred
 
     def sizeHint(self) -> QSize:  # Qt's name
-        return QSize(_MINIMUM_WIDTH, _HEIGHT)
+        return QSize(_MINIMUM_WIDTH, self._preferred)
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
-        return QSize(_MINIMUM_WIDTH, _HEIGHT // 4)
+        return QSize(_MINIMUM_WIDTH, self._least)
 
 
 class SessionDock(Container[Any]):
@@ -41,6 +51,12 @@ class SessionDock(Container[Any]):
     ----------
     viewer : napari.Viewer
     """
+
+    least_height: ClassVar[int] = 75
+    """Pixels of what is scrolled, where other docks need the room."""
+
+    preferred_height: ClassVar[int] = 300
+    """Pixels that it asks for; it takes more where there is more."""
 
     needs_session: ClassVar[str] = (
         "No dataset is open in this viewer.\n"
@@ -58,7 +74,7 @@ class SessionDock(Container[Any]):
 
     def add_scrolled(self, content: Container[Any] | None = None) -> QScrollArea:
         """Put content into the dock that scrolls rather than overflow a screen."""
-        area = _ScrollArea()
+        area = _ScrollArea(self.least_height, self.preferred_height)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from psygnal import Signal
 
+from napari_seespot.gates import SELECT_MODES
 from napari_seespot.plots.drawing import TOOLS
 
 if TYPE_CHECKING:
@@ -23,10 +24,20 @@ COLOR_NAMES = [
 """What classes are called on the screen; columns go by their own names."""
 
 _PLOTS = [("density", "density"), ("single points", "points")]
+_SCALES = [("linear", "linear"), ("log", "log"), ("asinh", "asinh")]
+_LIMITS = [
+    ("percentiles", "percentile"),
+    ("min to max", "minmax"),
+    ("fixed", "fixed"),
+]
+_MODES = [(mode, mode) for mode in SELECT_MODES]
 _TOOL_TIPS = {
     "rectangle": "Select all spots inside a rectangle",
     "lasso": "Select all spots inside a line drawn by hand",
+    "polygon": "Select all spots inside a polygon: click its corners, then "
+    "double click (Backspace takes a corner back)",
 }
+_TOOL_NAMES = {"rectangle": "Box", "lasso": "Lasso", "polygon": "Polygon"}
 _MODES_TIP = "Shift adds, Alt subtracts, both intersect."
 
 
@@ -39,17 +50,26 @@ class PairControls(Container[Any]):
         Emitted with a field of the state and the value that the user wants.
     stepped : psygnal.Signal
         Emitted with 1 for the next pair and -1 for the one before.
-    reset, fixed, dyes_toggled, tool_chosen : psygnal.Signal
-        Automatic axes; whether to fix the axes; whether to show dye lines; the
-        name of the tool to draw with, or the empty string.
+    reset : psygnal.Signal
+        Back to the axes as they are without zoom.
+    limits_chosen : psygnal.Signal
+        Emitted with ``"percentile"``, ``"minmax"`` or ``"fixed"``.
+    tool_chosen : psygnal.Signal
+        Emitted with the name of the tool to draw with, or the empty string.
+    mode_chosen : psygnal.Signal
+        Emitted with how an outline changes the selection.
+    inverted, cleared : psygnal.Signal
+        The selection is to be inverted, or cleared.
     """
 
     asked = Signal(str, object)
     stepped = Signal(int)
     reset = Signal()
-    fixed = Signal(bool)
-    dyes_toggled = Signal(bool)
+    limits_chosen = Signal(str)
     tool_chosen = Signal(str)
+    mode_chosen = Signal(str)
+    inverted = Signal()
+    cleared = Signal()
 
     def __init__(self) -> None:
         self._view: View | None = None
@@ -58,8 +78,9 @@ class PairControls(Container[Any]):
         rows = (
             (self.previous_button, self.pair_box, self.next_button),
             (self.color_box, self.plot_box),
-            (*self.tool_buttons.values(), self.reset_button),
-            (self.log_box, self.dye_box, self.fix_box),
+            (self.scale_box, self.limits_box, self.reset_button),
+            (*self.tool_buttons.values(), self.mode_box),
+            (self.invert_button, self.clear_button, self.log_box, self.dye_box),
         )
         super().__init__(labels=False, widgets=[_row(*row) for row in rows])
         self.margins = (0, 0, 0, 0)
@@ -80,29 +101,43 @@ class PairControls(Container[Any]):
             tooltip="Density counts every spot; points are single spots, "
             "a fair choice of them where there are too many",
         )
+        self.scale_box = ComboBox(
+            choices=_SCALES,
+            tooltip="Scale of both axes; asinh is logarithmic too, but has a place "
+            "for 0 and for negative intensities",
+        )
+        self.limits_box = ComboBox(
+            choices=_LIMITS,
+            tooltip="Where the axes of this pair end: after 0.1 to 99.9 % of the "
+            "spots, after all, or where they are now, whatever is shown",
+        )
+        self.mode_box = ComboBox(
+            choices=_MODES, tooltip=f"What an outline does. {_MODES_TIP}"
+        )
 
     def _build_switches(self) -> None:
         self.tool_buttons = {
             name: PushButton(
-                text=name.capitalize(), tooltip=f"{_TOOL_TIPS[name]}. {_MODES_TIP}"
+                text=_TOOL_NAMES[name], tooltip=f"{_TOOL_TIPS[name]}. {_MODES_TIP}"
             )
             for name in TOOLS
         }
         for button in self.tool_buttons.values():
             button.native.setCheckable(True)
         self.reset_button = PushButton(
-            text="Auto", tooltip="Automatic axes (A, or a double click)"
+            text="Reset", tooltip="Undo zoom and fixed limits (A, or a double click)"
         )
+        self.invert_button = PushButton(
+            text="Invert", tooltip="Select what passes and is not selected"
+        )
+        self.clear_button = PushButton(text="Clear", tooltip="Select nothing")
         self.log_box = CheckBox(
-            text="Log counts", tooltip="Colours follow the logarithm of the count"
+            text="Log", tooltip="Colours follow the logarithm of the count"
         )
         self.dye_box = CheckBox(
             value=True,
-            text="Dye lines",
+            text="Dyes",
             tooltip="Where pure spots of each dye lie, by the unmixing ratios",
-        )
-        self.fix_box = CheckBox(
-            text="Fix axes", tooltip="Keep these axes for this pair, whatever is shown"
         )
 
     def _connect(self) -> None:
@@ -116,8 +151,12 @@ class PairControls(Container[Any]):
         self.previous_button.changed.connect(lambda: self.stepped.emit(-1))
         self.next_button.changed.connect(lambda: self.stepped.emit(1))
         self.reset_button.changed.connect(lambda: self.reset.emit())
-        self.fix_box.changed.connect(self.fixed)
-        self.dye_box.changed.connect(self.dyes_toggled)
+        self.scale_box.changed.connect(lambda scale: ask("axis_scale", scale))
+        self.dye_box.changed.connect(lambda shown: ask("dye_lines", shown))
+        self.limits_box.changed.connect(self.limits_chosen)
+        self.mode_box.changed.connect(self.mode_chosen)
+        self.invert_button.changed.connect(lambda: self.inverted.emit())
+        self.clear_button.changed.connect(lambda: self.cleared.emit())
         for name, button in self.tool_buttons.items():
             button.native.clicked.connect(partial(self._on_tool, name))
 
@@ -134,6 +173,8 @@ class PairControls(Container[Any]):
             (self.pair_box, view.pair),
             (self.color_box, view.coloring.by),
             (self.plot_box, view.plot),
+            (self.scale_box, view.axis_scale),
+            (self.limits_box, view.limits_mode if view.limits is None else "fixed"),
         ):
             with box.changed.blocked():
                 if new or value not in box.choices:
@@ -142,12 +183,13 @@ class PairControls(Container[Any]):
                     box.value = value
         for check, on in (
             (self.log_box, view.count_scale == "log"),
-            (self.fix_box, view.limits is not None),
+            (self.dye_box, view.dye_lines),
         ):
             with check.changed.blocked():
                 check.value = on
         self.log_box.enabled = view.plot == "density"
         self.dye_box.enabled = view.dataset.ratios is not None
+        self.clear_button.enabled = view.selected is not None
 
     def forget(self) -> None:
         """Let go of the dataset."""

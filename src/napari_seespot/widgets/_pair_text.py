@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 _SQUARE = "\N{BLACK SQUARE}"
+_RAMP_STEPS = 16  # of a colour bar
 
 
 def counts_text(picture: PairPicture) -> str:
@@ -54,9 +55,11 @@ def legend_html(picture: PairPicture, dataset: Dataset) -> str:
             label = dataset.label(name) if name in channels else name
             items.append(f"{_swatch(color)}&nbsp;{escape(label)}&nbsp;{count:,}")
         return " &nbsp; ".join(items)
-    if picture.points is not None and coloring.limits is not None:
+    if coloring.limits is not None:
         low, high = (_number(end) for end in coloring.limits)
         name = escape(coloring.by)
+        if picture.points is None:
+            name = f"mean {name} of a bin"
         return f"{name}: {low}&nbsp;{_ramp(coloring.table)}&nbsp;{high}"
     scale = picture.request.view.count_scale
     ramp = _ramp(coloring.table)
@@ -76,6 +79,9 @@ def describe_bin(picture: PairPicture, x: float, y: float) -> str:
     held = {name: count for name, count in counts.items() if count and name}
     if held:
         text += ": " + ", ".join(f"{count:,} {name}" for name, count in held.items())
+    if picture.means is not None and np.isfinite(picture.means[place]):
+        by = picture.request.view.coloring.by
+        text += f" · mean {by} {_number(picture.means[place])}"
     return text
 
 
@@ -114,8 +120,8 @@ def _swatch(color: list[int]) -> str:
 
 
 def _ramp(table: np.ndarray) -> str:
-    steps = table[np.linspace(0, len(table) - 1, 9).astype(int)].tolist()
-    return "".join(_swatch(color) for color in steps)
+    steps = table[np.linspace(0, len(table) - 1, _RAMP_STEPS).astype(int)].tolist()
+    return "".join(f'<font color="{_hex(color)}">█</font>' for color in steps)
 
 
 def _hex(color: list[int]) -> str:

@@ -8,6 +8,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_seespot.plots.pair_rows import nearest_row
+from napari_seespot.plots.scales import LINEAR
 from napari_seespot.widgets._worker import Job, Worker
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
+    from napari_seespot.plots.scales import PlotScale
     from napari_seespot.resolve import View
 
 __all__ = ["NEAR_PIXELS", "SpotSeeker"]
@@ -57,7 +59,11 @@ class SpotSeeker:
         self._pause.timeout.connect(self._tell)
 
     def seek(
-        self, view: View, place: tuple[float, float], unit: tuple[float, float]
+        self,
+        view: View,
+        place: tuple[float, float],
+        unit: tuple[float, float],
+        scale: PlotScale = LINEAR,
     ) -> None:
         """Look for the spot at a place of the view's pair.
 
@@ -67,7 +73,9 @@ class SpotSeeker:
         place : (float, float)
             In data units.
         unit : (float, float)
-            Data units a pixel, along x and y.
+            A pixel along x and y, on the axes' scale.
+        scale : PlotScale
+            Of the axes.
         """
         assert view.pair is not None  # without one there is no plot to click in
         x, y = (view.spots.intensity(channel) for channel in view.pair)
@@ -76,7 +84,7 @@ class SpotSeeker:
 
         def search(job: Job) -> int | None:
             return nearest_row(
-                (x, y), place, unit, NEAR_PIXELS, view.where, job.cancelled
+                (x, y), place, unit, NEAR_PIXELS, view.where, job.cancelled, scale
             )
 
         self._worker.submit(search, done=self._on_row, failed=self._failed)

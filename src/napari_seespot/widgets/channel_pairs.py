@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from magicgui.widgets import Container, Label
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
@@ -44,14 +45,17 @@ __all__ = ["ChannelPairsWidget"]
 
 _PAINTED = frozenset(
     {"dataset", "mask", "coloring", "pair", "limits", "limits_mode", "selected"}
-    | {"plot", "count_scale"}
+    | {"plot", "count_scale", "axis_scale", "asinh_width", "highlight"}
 )
 """Fields of a view that the picture depends on."""
 
 _DRAGGED = frozenset({"mask", "selected", "limits"})
 """Fields that follow a mouse: the picture being painted is shown on the way."""
 
-_LEAST_HEIGHT = 340  # pixels: beside other docks the plot must still be seen
+_PLOT_HEIGHT = 250  # pixels, its axes included
+
+_DRAG_MS = 250
+"""Changes that follow each other faster belong to one movement of the mouse."""
 
 
 class ChannelPairsWidget(SessionDock):
@@ -61,6 +65,9 @@ class ChannelPairsWidget(SessionDock):
     ----------
     viewer : napari.Viewer
     """
+
+    least_height: ClassVar[int] = 470  # the plot is what the dock is for
+    preferred_height: ClassVar[int] = 600
 
     too_few_channels: ClassVar[str] = (
         "A pair needs two spot channels; this dataset has {n}."
@@ -73,6 +80,7 @@ class ChannelPairsWidget(SessionDock):
         self._zoom: Limits | None = None
         self._marked: int | None = None
         self._stale = False
+        self._moving = False
         self.controls = PairControls()
         self._message = Label(value="")
         self._content = Container[Any](
@@ -84,17 +92,20 @@ class ChannelPairsWidget(SessionDock):
         )
         self._lay_out()
         self._worker = Worker("seespot-pair-plot", self._show_busy)
+        self._selecting = Worker("seespot-select", self._show_busy)
         self._seeker = SpotSeeker(self.native, self._on_found, self._report)
         self._awake = Wakefulness(self.native, self._on_awake)
         self._connect()
         self._follow_theme()
-        self.native.destroyed.connect(partial(_close, self._worker, self._seeker))
+        workers = (self._worker, self._selecting, self._seeker)
+        self.native.destroyed.connect(partial(_close, workers))
         self._show_parts(None)
         self.follow()
 
     # ---- building
 
     def _lay_out(self) -> None:
+        self.plot.setMinimumHeight(_PLOT_HEIGHT)
         self._pointed.setMinimumHeight(2 * self._pointed.fontMetrics().height())
         layout = self._content.native.layout()
         layout.setContentsMargins(6, 6, 6, 6)
@@ -103,21 +114,26 @@ class ChannelPairsWidget(SessionDock):
         for label in (self._legend, self._counts, self._selected, self._pointed):
             layout.addWidget(label)
         self.add_scrolled(self._content)
-        self.native.setMinimumHeight(_LEAST_HEIGHT)
 
     def _connect(self) -> None:
         controls, plot, box = self.controls, self.plot, self.plot.view_box
         controls.asked.connect(self._change)
         controls.stepped.connect(self.step_pair)
         controls.reset.connect(self.reset_axes)
-        controls.fixed.connect(self._on_fix)
-        controls.dyes_toggled.connect(self._show_dye_lines)
+        controls.limits_chosen.connect(self._on_limits)
         controls.tool_chosen.connect(self._on_tool)
+        controls.mode_chosen.connect(self._on_mode)
+        controls.inverted.connect(self._on_invert)
+        controls.cleared.connect(self._on_clear)
+        self._drag = QTimer(self.native)
+        self._drag.setSingleShot(True)
+        self._drag.setInterval(_DRAG_MS)
+        self._drag.timeout.connect(self._on_drag_end)
         plot.rested.connect(self._on_rested)
         plot.resized.connect(self._on_resized)
         plot.hovered.connect(self._on_hovered)
-        box.drawn.connect(self._on_drawn)
-        box.clicked.connect(self._on_clicked)
+        plot.drawn.connect(self._on_drawn)
+        plot.clicked.connect(self._on_clicked)
         box.double_clicked.connect(self.reset_axes)
         self._selected.linkActivated.connect(self._on_clear)
         self._shortcut("[", partial(self.step_pair, -1))
@@ -145,8 +161,10 @@ class ChannelPairsWidget(SessionDock):
         self._refresh(session.view, _PAINTED)
 
     def _detach(self) -> None:
-        self._worker.cancel()
-        self._seeker.cancel()
+        self._drag.stop()
+        self._moving = False
+        for worker in (self._worker, self._selecting, self._seeker):
+            worker.cancel()
         self._painter = None
         self.controls.forget()
         self.plot.clear_picture()
@@ -156,15 +174,23 @@ class ChannelPairsWidget(SessionDock):
         self._show_parts(None)
 
     def _refresh(self, view: View, names: frozenset[str]) -> None:
+        if "dye_lines" in names:
+            self.controls.show_view(view)
+            self._show_dye_lines()
         if not names & _PAINTED:
             return
-        if names & {"dataset", "pair", "limits"}:
+        if names & {"dataset", "pair", "limits", "limits_mode", "axis_scale"}:
             self._zoom = None
         self._show_parts(view)
         self.controls.show_view(view)
         if names & {"dataset", "pair"}:
             self._show_axes(view)
-        self._paint(keep_running=names <= _DRAGGED)
+        dragged = names <= _DRAGGED
+        # The first change of a drag looks like any other.
+        self._moving = dragged and self._drag.isActive()
+        self._paint(keep_running=dragged)
+        if dragged:
+            self._drag.start()
 
     def _show_parts(self, view: View | None) -> None:
         """Show the plot, or a message in its place."""
@@ -201,7 +227,7 @@ class ChannelPairsWidget(SessionDock):
         self.plot.show_dye_lines(lines, names, colors)
 
     def _dye_lines(self, session: Session) -> list[DyeLine]:
-        if not self.controls.dye_box.value or session.view.pair is None:
+        if not session.view.dye_lines or session.view.pair is None:
             return []
         try:
             return dye_lines(session.dataset.ratios, session.view.pair)
@@ -226,7 +252,12 @@ class ChannelPairsWidget(SessionDock):
             return
         theme = self.plot.theme
         request = PairRequest(
-            session.view, self._zoom, self.plot.pixels, theme.dark, theme.text
+            session.view,
+            self._zoom,
+            self.plot.pixels,
+            theme.dark,
+            theme.text,
+            self._moving,
         )
 
         def paint(job: Job) -> PairPicture:
@@ -250,8 +281,8 @@ class ChannelPairsWidget(SessionDock):
         self._selected.setText(f"{text} &nbsp; {link}" if text else "")
         self._selected.setVisible(bool(text))
 
-    def _show_busy(self, busy: bool) -> None:
-        self.plot.set_busy(busy)
+    def _show_busy(self, _busy: bool) -> None:
+        self.plot.set_busy(self._worker.busy or self._selecting.busy)
 
     def _report(self, error: Exception) -> None:
         """Tell of an error in the dock and, where there is one, in napari."""
@@ -306,24 +337,28 @@ class ChannelPairsWidget(SessionDock):
         else:
             del session.state.limits.fixed[_key(session)]
 
-    def _on_fix(self, fix: bool) -> None:
+    def _on_limits(self, mode: str) -> None:
         session = self._plotted_session()
         if session is None:
             return
-        if fix:
-            session.state.limits.fixed[_key(session)] = self.plot.limits
-        else:
-            self.reset_axes()
+        limits = session.state.limits
+        if mode == "fixed":
+            limits.fixed[_key(session)] = self.plot.data_limits
+            return
+        self._zoom = None
+        with session.one_change():
+            limits.modes[_key(session)] = mode
+            limits.fixed.pop(_key(session), None)
 
     def _on_rested(self) -> None:
         session = self._plotted_session()
         if session is None:
             return
         if session.view.limits is None:
-            self._zoom = self.plot.limits
+            self._zoom = self.plot.data_limits
             self._paint()
         else:
-            session.state.limits.fixed[_key(session)] = self.plot.limits
+            session.state.limits.fixed[_key(session)] = self.plot.data_limits
 
     def _on_resized(self) -> None:
         picture = self.plot.picture
@@ -332,24 +367,54 @@ class ChannelPairsWidget(SessionDock):
 
     def _on_tool(self, name: str) -> None:
         self.plot.view_box.tool = name
+        if name:
+            self.plot.setFocus()  # for Escape, Enter and Backspace
+
+    def _on_mode(self, mode: str) -> None:
+        self.plot.view_box.mode = mode
+
+    def _on_drag_end(self) -> None:
+        """Paint exactly what the last pictures of a drag showed in larger bins."""
+        if self._moving:
+            self._moving = False
+            self._paint(keep_running=True)
 
     def _on_drawn(self, vertices: np.ndarray, mode: str) -> None:
         session = self._plotted_session()
         if session is None:
             return
+        view, rows_in = session.view, session.rows_in_polygon
+
+        def find(job: Job) -> np.ndarray:
+            return rows_in(vertices, view.pair, view=view, cancelled=job.cancelled)
+
+        # Each outline counts, also one that is drawn while rows are still looked
+        # for: the one before is not cancelled.
+        done = partial(self._on_inside, session, mode)
+        self._selecting.submit(find, done=done, failed=self._report, keep_running=True)
+
+    def _on_inside(self, session: Session, mode: str, inside: np.ndarray) -> None:
+        if session is not self._session:
+            return
         try:
-            session.select_polygon(vertices, session.view.pair, mode)
+            session.select_rows(inside, mode)
         except SeeSpotError as error:
             self._report(error)
 
-    def _on_clear(self, _link: str) -> None:
+    def _on_clear(self, _link: str = "") -> None:
         if self._session is not None:
             self._session.clear_selection()
+
+    def _on_invert(self) -> None:
+        if self._session is not None:
+            self._session.invert_selection()
 
     def _on_clicked(self, x: float, y: float) -> None:
         session = self._plotted_session()
         if session is not None:
-            self._seeker.seek(session.view, (x, y), self.plot.unit)
+            self._seeker.seek(
+                session.view, (x, y), self.plot.unit, self.plot.plot_scale
+            )
 
     def _on_found(self, row: int) -> None:
         if self._session is None:
@@ -401,7 +466,10 @@ def _text_label() -> QLabel:
     return label
 
 
-def _close(worker: Worker, seeker: SpotSeeker, *_: Any) -> None:
+def _close(workers: tuple[Worker | SpotSeeker, ...], *_: Any) -> None:
     """End all work; Qt passes on what it has destroyed as well."""
-    worker.close()
-    seeker.close()
+    for worker in workers:
+        # Python's garbage collector may have emptied one before Qt tells: a worker
+        # whose thread still runs is held by that thread, and is whole.
+        with suppress(AttributeError):
+            worker.close()
