@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from napari_seespot.errors import SeeSpotError, StateError
-from napari_seespot.saving import load_state, without_credentials
+from napari_seespot.recent import without_credentials
+from napari_seespot.saving import load_state
 from napari_seespot.session import Session
 
 

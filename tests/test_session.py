@@ -296,3 +296,10 @@ def test_a_session_is_not_kept_alive(tables):
     del session
     gc.collect()
     assert gone() is None
+
+
+def test_a_mask_is_not_taken_for_spot_ids(tables):
+    session = Session(tables)
+    with pytest.raises(StateError, match="select_rows"):
+        session.select(np.ones(len(tables.spots), bool))
+    assert session.state.selection.mask is None

@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_seespot._user_data import append, data_folder, read_lines
 from napari_seespot.errors import StateError
-from napari_seespot.saving import without_credentials
+from napari_seespot.recent import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +37,8 @@ _MAX_LABELS = 2**16 - 1
 
 def labels_path(dataset: Dataset) -> Path:
     """Return the file that holds a dataset's labels; it need not exist yet."""
-    source = without_credentials(dataset.uri)
+    # Without the query: the same data, however many of them were asked for.
+    source = without_credentials(dataset.uri).partition("?")[0]
     digest = hashlib.sha256(f"{dataset.name}\n{source}".encode()).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", dataset.name)[:80].strip("._") or "dataset"
     return data_folder() / "labels" / f"{name}-{digest}.jsonl"

@@ -9,12 +9,12 @@ import zlib
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
 from napari_seespot.errors import SeeSpotError, StateError
 from napari_seespot.gates import Gate
+from napari_seespot.recent import without_credentials
 from napari_seespot.state import State
 
 if TYPE_CHECKING:
@@ -22,18 +22,9 @@ if TYPE_CHECKING:
 
     from napari_seespot.session import Session
 
-__all__ = ["SCHEMA_VERSION", "load_state", "save_session", "without_credentials"]
+__all__ = ["SCHEMA_VERSION", "load_state", "save_session"]
 
 SCHEMA_VERSION = 1
-
-
-def without_credentials(uri: str) -> str:
-    """Return an address without user name, password, query and fragment."""
-    if "://" not in uri:
-        return uri
-    parts = urlsplit(uri)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def save_session(session: Session, path: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_seespot.saving import without_credentials
+from napari_seespot.recent import without_credentials
 from napari_seespot.state import State
 
 if TYPE_CHECKING:
