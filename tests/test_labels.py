@@ -236,7 +236,7 @@ def test_each_dataset_has_a_file_of_its_own():
     assert {path.parent for path in paths} == {data_folder() / "labels"}
     one, other = (
         labels_path(make_dataset(table, "HCR", uri))
-        for uri in ("http://me:secret@host/?key=1", "http://host/?sample_size=9")
+        for uri in ("http://me:secret@host/?key=1", "http://host?sample_size=9")
     )
     assert one == other  # the same data, whoever asks, for however many
 
