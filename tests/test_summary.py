@@ -14,6 +14,7 @@ from napari_seespot.errors import CancelledError, RatiosError
 from napari_seespot.picks import Pick, Span
 from napari_seespot.spots import STATUSES, Spots
 from napari_seespot.summary import compare_summary, nearest_dye_counts, status_table
+from napari_seespot.unmixing import what_if
 
 CHANNELS = ("488", "514", "594")
 
@@ -93,6 +94,29 @@ def test_nearest_dyes_are_what_angles_say(dataset, frame):
     got = nearest_dye_counts(dataset)
     assert got.tolist() == nearest(dataset, frame).tolist()
     assert list(got.index) == list(CHANNELS)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nearest_dyes_are_what_distances_say_also_on_borders(dataset, seed):
+    rng = np.random.default_rng(seed)
+    n = 2000
+    units = dataset.ratios.to_numpy() / 100
+    rows = rng.integers(0, 3, n)
+    values = units[rows] * rng.uniform(-2, 2, (n, 1))  # on a line, or behind it
+    middle = (units[0] / np.linalg.norm(units[0])) + units[1] / np.linalg.norm(units[1])
+    values[: n // 4] = middle * rng.uniform(0, 9, (n // 4, 1))  # as near to both
+    values[n // 4 : n // 2] = rng.normal(size=(n // 4, 3))
+    values[rng.integers(0, n, 30)] = 0
+    values[rng.integers(0, n, 9), 1] = [np.nan, np.inf, -np.inf] * 3
+    table = make_table(n)
+    for place, channel in enumerate(CHANNELS):
+        table[f"chan_{channel}_intensity"] = values[:, place]
+    spots = Spots.from_pandas(table)
+    vectors = np.stack([spots.intensity(channel) for channel in CHANNELS], axis=1)
+    for ratios in (dataset.ratios, dataset.ratios * np.array([[1], [0], [1]])):
+        wanted = what_if(vectors, ratios)
+        got = nearest_dye_counts(replace(dataset, spots=spots, ratios=ratios))
+        assert got.tolist() == np.bincount(wanted[wanted >= 0], minlength=3).tolist()
 
 
 def test_counting_dyes_can_be_cancelled_and_needs_ratios(dataset):
