@@ -37,8 +37,9 @@ _MAX_LABELS = 2**16 - 1
 
 def labels_path(dataset: Dataset) -> Path:
     """Return the file that holds a dataset's labels; it need not exist yet."""
-    # Without the query: the same data, however many of them were asked for.
-    source = without_credentials(dataset.uri).partition("?")[0]
+    source = without_credentials(dataset.uri)
+    if "://" in source:  # the same data, however many of them were asked for
+        source = source.partition("?")[0].rstrip("/")
     digest = hashlib.sha256(f"{dataset.name}\n{source}".encode()).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", dataset.name)[:80].strip("._") or "dataset"
     return data_folder() / "labels" / f"{name}-{digest}.jsonl"
