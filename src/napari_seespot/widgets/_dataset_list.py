@@ -178,5 +178,6 @@ class DatasetList(QWidget):
         self.count.setVisible(total > 0)
         self.chosen.emit()
 
-    def _activated(self, _item: Any) -> None:
+    def _activated(self, item: QListWidgetItem) -> None:
+        self.items.setCurrentItem(item)
         self.opened.emit()

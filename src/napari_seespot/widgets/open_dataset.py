@@ -423,12 +423,10 @@ class OpenDatasetWidget(SessionDock):
         )
 
     def _show_removed(self, freed: int) -> None:
-        if not freed:
-            self._say("Nothing of it is in the cache.")
-            return
-        self._say(f"Removed from the cache: {freed / 1e6:,.1f} MB are free.")
-        if self._listed:
+        if freed and self._listed:
             self.list_datasets()
+        free = f"Removed from the cache: {freed / 1e6:,.1f} MB are free."
+        self._say(free if freed else "Nothing of it is in the cache.")
 
 
 def _let_go(dock: OpenDatasetWidget, *_: Any) -> None:
