@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNS", "machine", "median_ms", "medians_ms", "report"]
 
-RUNS = 5
-"""Measured runs after the warm-up, unless a benchmark asks for more."""
+RUNS = int(os.environ.get("BENCHMARK_RUNS", "5"))
+"""Measured runs after the warm-up, unless a benchmark asks for more.
+
+The environment asks for fewer where only the benchmark itself is tried.
+"""
 
 
 def median_ms(function: Callable[[], Any], runs: int = RUNS, warm_up: int = 1) -> float:

@@ -31,14 +31,14 @@ LIMIT_MS = 60
 
 
 def cpu_ms(window: Window, change: Callable[[], None], runs: int) -> float:
-    """Return the CPU time of a change, in the median, after a warm-up of two."""
+    """Return the CPU time of a change, in the median, after a warm-up."""
     times = []
-    for _ in range(runs + 2):
+    for _ in range(runs + 1):
         window.settle()
         start = time.process_time()
         change()
         times.append(1e3 * (time.process_time() - start))
-    return statistics.median(times[2:])
+    return statistics.median(times[1:])
 
 
 def main(n: int) -> None:
@@ -87,10 +87,10 @@ def main(n: int) -> None:
             window.viewer.reset_view()
         state.picture = picture
         state.filters.reset()
-        value = cpu_ms(window, colour, 8)
+        value = cpu_ms(window, colour, 2 * RUNS)
         name = f"recolour_{picture}"
         report(name, value, "ms of CPU", baseline=plain[0], limit=LIMIT_MS, n=n)
-        value = cpu_ms(window, choose, 9)
+        value = cpu_ms(window, choose, 2 * RUNS)
         name = f"filter_{picture}"
         report(name, value, "ms of CPU", baseline=plain[1], limit=LIMIT_MS, n=n)
     overlay.close()

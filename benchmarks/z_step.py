@@ -134,7 +134,7 @@ def main(n: int) -> None:
         else:
             window.viewer.reset_view()
         session.state.picture = picture
-        cpu, painted = steps.cpu_ms(11), steps.painted_ms(11)
+        cpu, painted = steps.cpu_ms(2 * RUNS), steps.painted_ms(2 * RUNS)
         shown = overlay.shown.drawn
         name = f"z_step_{picture}"
         report(name, cpu, "ms of CPU", baseline=plain[0], limit=cpu_limit, n=shown)

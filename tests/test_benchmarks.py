@@ -1,0 +1,63 @@
+"""Each benchmark runs at a tiny size and prints results that can be read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+FIELDS = {"name", "value", "unit", "baseline", "ratio", "limit", "n", "machine"}
+
+TINY = {
+    "add_overlay": "2000",
+    "density": "20000",
+    "first_spots": "2000",
+    "index_queries": "20000",
+    "lasso": "20000",
+    "recolour": "2000",
+    "rounds": "20000",
+    "z_step": "2000",
+}
+"""Rows by benchmark: of those about spots."""
+
+ON_A_SCREEN = {"add_overlay", "first_spots", "recolour", "z_step"}
+
+
+def run(name, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", BENCHMARKS / f"{name}.py", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+        env={**os.environ, "BENCHMARK_RUNS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("name", sorted(TINY))
+def test_a_benchmark_prints_its_results(name, request):
+    if name in ON_A_SCREEN:
+        request.getfixturevalue("qapp")  # there is a screen, as in the tests of docks
+    results = run(name, TINY[name])
+    assert results
+    for result in results:
+        assert set(result) == FIELDS
+        assert isinstance(result["name"], str)
+        assert result["value"] >= 0
+        assert result["unit"]
+        for field in ("baseline", "ratio", "limit"):
+            assert result[field] is None or result[field] >= 0
+    names = [result["name"] for result in results]
+    assert len(set(names)) == len(names)
+
+
+def test_each_benchmark_of_spots_is_tried():
+    files = {path.stem for path in BENCHMARKS.glob("[!_]*.py")}
+    assert set(TINY) <= files
