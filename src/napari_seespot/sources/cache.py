@@ -19,6 +19,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,13 +28,12 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from napari_seespot import settings
-from napari_seespot.errors import SeeSpotError
+from napari_seespot.errors import NotFoundError, SeeSpotError
 from napari_seespot.sources._scratch import abandoned, writer
 from napari_seespot.spots import Spots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 __all__ = [
     "CacheEntry",
@@ -42,6 +42,7 @@ __all__ = [
     "cache_info",
     "clear_cache",
     "load_spots",
+    "read_spots",
     "spots_through_cache",
     "store_spots",
 ]
@@ -178,12 +179,35 @@ def load_spots(key: CacheKey) -> Imported | None:
         batch, content = _read(path)
         if content["key"] != key.text:
             return None
-        imported = _imported(batch, content)
+        imported = _imported(batch, content, path)
         _opened.add(path)
         with suppress(OSError):  # a folder that is read-only is fine to read from
             os.utime(path)
         return imported
     return None
+
+
+def read_spots(file: str) -> Spots:
+    """Return the table in a cache file, whatever it was made of.
+
+    Parameters
+    ----------
+    file : str
+        `Spots.file` of a table that came from the cache.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file, or it is not one.
+    """
+    path = Path(file)
+    try:
+        batch, content = _read(path)
+        return _imported(batch, content, path).spots
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        raise NotFoundError(
+            f"the cached table cannot be read: {error}", where=path
+        ) from None
 
 
 def _read(path: Path) -> tuple[pa.RecordBatch, dict[str, Any]]:
@@ -196,7 +220,9 @@ def _read(path: Path) -> tuple[pa.RecordBatch, dict[str, Any]]:
     return batch, content
 
 
-def _imported(batch: pa.RecordBatch, content: Mapping[str, Any]) -> Imported:
+def _imported(
+    batch: pa.RecordBatch, content: Mapping[str, Any], path: Path
+) -> Imported:
     """Return the table of a file; `ValueError` or `KeyError` where it is not one."""
     columns = {
         name: batch.column(place).to_numpy(zero_copy_only=True)
@@ -214,7 +240,7 @@ def _imported(batch: pa.RecordBatch, content: Mapping[str, Any]) -> Imported:
         codes = columns[name]
         if codes.size and (int(codes.max()) >= size or int(codes.min()) < 0):
             raise ValueError("codes of nothing")
-    spots = Spots(columns, channels=channels, categories=categories)
+    spots = Spots(columns, channels=channels, categories=categories, file=path)
     return Imported(spots, tuple(content["notes"]))
 
 

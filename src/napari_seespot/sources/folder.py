@@ -23,7 +23,6 @@ from napari_seespot.sources._import_plan import ImportPlan
 from napari_seespot.sources._manifest import MANIFESTS, Manifest, read_manifest
 from napari_seespot.sources._task import Task
 from napari_seespot.sources.cache import spots_through_cache
-from napari_seespot.spots import Spots
 from napari_seespot.unmixing import parse_ratios
 
 if TYPE_CHECKING:
@@ -82,7 +81,8 @@ def open_folder(
     imported = spots_through_cache(
         plan.key, lambda: plan.build(task.part(0.05, 0.9)), enabled=cache
     )
-    spots = _with_genes(imported.spots, manifest)
+    genes = manifest.genes if manifest else {}
+    spots = imported.spots.replace(genes=genes)
     ratios, notes = _ratios(location, tables, spots.channels)
     summary = _summary(location, tables, plan.min_dist)
     task.step(1.0, f"{len(spots):,} spots")
@@ -103,15 +103,6 @@ def open_folder(
         min_dists=_common_radii(tables),
         notes=(*_manifest_notes(location, manifest), *imported.notes, *notes),
         info=manifest.content if manifest else {},
-    )
-
-
-def _with_genes(spots: Spots, manifest: Manifest | None) -> Spots:
-    return Spots(
-        spots.columns,
-        channels=spots.channels,
-        categories=spots.categories,
-        genes=manifest.genes if manifest else {},
     )
 
 
