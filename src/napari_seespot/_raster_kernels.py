@@ -38,6 +38,7 @@ def splat(pixels, packed, offsets, sums):  # type: ignore[no-untyped-def]  # as 
 def tone(sums, margin, opacity, picture):  # type: ignore[no-untyped-def]  # as above
     """Turn packed sums into colours: the weighted mean, and the opacity's table.
 
+    A pixel of `picture` is one uint32: opacity, blue, green, red from the top.
     `sums` has `margin` more pixels on each side than `picture`, and is zero again
     afterwards: whatever was in the picture is overwritten.
     """
@@ -45,18 +46,19 @@ def tone(sums, margin, opacity, picture):  # type: ignore[no-untyped-def]  # as 
     sums[:margin] = 0
     sums[height + margin :] = 0
     for row in range(height):
-        line = sums[row + margin]
+        line, out = sums[row + margin], picture[row]
         line[:margin] = 0
         line[width + margin :] = 0
         for column in range(width):
             value = line[column + margin]
             if value == 0:
-                picture[row, column] = 0
+                out[column] = 0
                 continue
             line[column + margin] = 0
-            weight = value & _FIELD
-            for k in range(3):
+            weight = np.uint32(value & _FIELD)
+            pixel = np.uint32(opacity[weight])
+            for _ in range(3):  # blue, green, red: each moves up by the next
                 value >>= _ONE
-                mean = (value & _FIELD) * np.uint64(255) // weight
-                picture[row, column, 2 - k] = np.uint8(min(mean, np.uint64(255)))
-            picture[row, column, 3] = opacity[weight]
+                mean = np.uint32(value & _FIELD) * np.uint32(255) // weight
+                pixel = pixel << np.uint32(8) | min(mean, np.uint32(255))
+            out[column] = pixel

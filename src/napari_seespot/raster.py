@@ -106,7 +106,9 @@ class Canvas:
             offsets[:, 0] * padded[1] + offsets[:, 1],
             self._sums,
         )
-        _kernels.tone(self._sums.reshape(padded), margin, _OPACITY, self._picture)
+        # Four bytes at a time; every processor that napari runs on is little-endian.
+        colours = self._picture.view(np.uint32)[:, :, 0]
+        _kernels.tone(self._sums.reshape(padded), margin, _OPACITY, colours)
         return self._picture
 
 
