@@ -9,8 +9,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_seespot import sessions
+from napari_seespot.plots.exports import save_chart
 from napari_seespot.plots.pair_cell import zoomed
+from napari_seespot.plots.pair_chart import pair_chart, view_scale
 from napari_seespot.plots.pair_grid import GridRequest, PairGridPainter
+from napari_seespot.plots.pair_picture import PairPainter, PairRequest
 from napari_seespot.plots.theme import DARK
 from napari_seespot.session import Session
 from napari_seespot.widgets.all_pairs import AllPairsWidget
@@ -231,6 +234,34 @@ def test_dye_lines_can_be_taken_away(dock, qtbot):
     dock.dye_box.value = False
     painted(dock, qtbot)
     assert len(cell.chart.marks) < before
+    dock.session.state.dye_lines = True
+    painted(dock, qtbot)
+    assert dock.dye_box.value
+    assert len(cell.chart.marks) == before
+
+
+@pytest.mark.parametrize("scale", ["log", "asinh"])
+def test_curved_axes_are_counted_and_zoomed(dock, session, qtbot, scale):
+    dock.cells["488", "514"].zoomed.emit((0.0, 200.0, 50.0, 300.0))
+    session.state.axis_scale = scale
+    painted(dock, qtbot)
+    table = passing(session)
+    along = view_scale(session.view)
+    cell = dock.cells["488", "514"]
+    assert drawn(cell) == in_limits(table, cell.pair, along.limits_back(cell.limits))
+    assert drawn(cell) > 0
+    assert cell.chart.x.ticks
+    x0, x1, y0, y1 = cell.limits
+    cell.zoomed.emit(((x0 + x1) / 2, x1, (y0 + y1) / 2, y1))
+    painted(dock, qtbot)
+    for pair, other in dock.cells.items():
+        limits = along.limits_back(other.limits)
+        assert drawn(other) == in_limits(table, pair, limits)
+    session.state.limits.fixed["488/514"] = (-5.0, 500.0, 1.0, 500.0)
+    dock.reset_axes()
+    painted(dock, qtbot)
+    low = along.limits_back(cell.limits)[0]
+    assert (low > 0) is (scale == "log")
 
 
 def test_one_channel_has_no_pairs(dock, viewer, make_dataset, qtbot):
@@ -261,3 +292,23 @@ def test_a_dock_that_is_put_away_does_not_work(dock, session, qtbot):
     table = passing(session)
     cell = dock.cells["488", "514"]
     assert drawn(cell) == in_limits(table, cell.pair, cell.limits)
+
+
+@pytest.mark.parametrize("scale", ["linear", "asinh"])
+@pytest.mark.parametrize("plot", ["density", "points"])
+def test_the_large_plot_is_saved_as_it_is_seen(qapp, session, plot, scale, tmp_path):
+    session.state.plot, session.state.axis_scale = plot, scale
+    picture = PairPainter(session.index).paint(PairRequest(session.view))
+    chart = pair_chart(picture)
+    data, names = chart.data, session.dataset.spots.class_names("status")
+    if plot == "density":
+        assert data[list(names)].to_numpy().sum() == picture.n_inside
+    else:
+        assert len(data) == picture.n_inside
+        x, y = (data[f"chan_{c}_intensity"].astype(float) for c in ("488", "514"))
+        x0, x1, y0, y1 = picture.limits
+        assert (x.between(x0, x1) & y.between(y0, y1)).all()
+    assert len(pair_chart(picture, lines=False).marks) < len(chart.marks)
+    assert sum(picture.class_counts.values()) == picture.n_inside
+    assert f"unchanged {picture.class_counts['unchanged']:,}" in dict(chart.legend)
+    save_chart(chart, tmp_path / "pair.svg", (500, 400))

@@ -128,7 +128,13 @@ class ChartPainter:
         self._metrics = QFontMetricsF(self._font, painter.device())
         self._bold_metrics = QFontMetricsF(self._bold, painter.device())
 
-    def paint(self, chart: Chart, area: QRectF, hot: Hashable | None = None) -> Layout:
+    def paint(
+        self,
+        chart: Chart,
+        area: QRectF,
+        hot: Hashable | None = None,
+        corner: float = 0.0,
+    ) -> Layout:
         """Draw a chart into an area.
 
         Parameters
@@ -137,12 +143,14 @@ class ChartPainter:
         area : QRectF
         hot : hashable, optional
             The key of the marks to point out.
+        corner : float
+            Width that the title leaves free, for a button.
         """
         painter = self._painter
         painter.save()
         painter.setRenderHint(_ANTIALIASING, True)
         painter.setFont(self._font)
-        top = self._head(chart, area)
+        top = self._head(chart, area, corner)
         body = QRectF(area.left(), top, area.width(), area.bottom() - top)
         layout = Layout(self._plot_area(chart, body), chart, [])
         self._frame(layout)
@@ -158,11 +166,12 @@ class ChartPainter:
 
     # ---- above the axes
 
-    def _head(self, chart: Chart, area: QRectF) -> float:
+    def _head(self, chart: Chart, area: QRectF, corner: float) -> float:
         """Draw title, caption and legend; return where they end."""
         top = area.top()
         if chart.title:
-            top += self._line(chart.title, area, top, self._bold, self._bold_metrics)
+            title = area.adjusted(0, 0, -corner, 0)
+            top += self._line(chart.title, title, top, self._bold, self._bold_metrics)
         if chart.caption:
             top += self._wrapped(chart.caption, area, top)
         if chart.legend:

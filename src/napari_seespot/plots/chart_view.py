@@ -113,9 +113,16 @@ class ChartView(QWidget):
     def paintEvent(self, event: Any) -> None:  # Qt's name
         """Draw the chart."""
         painter = QPainter(self)
+        try:  # a painter that is not ended takes the process with it
+            self._paint(painter)
+        finally:
+            painter.end()
+
+    def _paint(self, painter: QPainter) -> None:
         painter.fillRect(self.rect(), QColor(self.theme.background))
         draw = ChartPainter(painter, self.theme, QFont(self.font()))
-        self.layout_ = draw.paint(self.chart, self.area, self._hot)
+        corner = self.menu_button.width() - _MARGIN + 3
+        self.layout_ = draw.paint(self.chart, self.area, self._hot, corner)
         self._paint_more(painter, self.layout_)
         if self.message:
             painter.setPen(QColor(self.theme.text))
@@ -123,8 +130,8 @@ class ChartView(QWidget):
             painter.drawText(self.layout_.plot, self.message, option)
         if self.hasFocus():
             painter.setPen(QPen(QColor(self.theme.axis), 1, Qt.PenStyle.DotLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-        painter.end()
 
     @property
     def area(self) -> QRectF:

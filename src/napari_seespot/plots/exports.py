@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from napari_seespot.plots.chart_painter import ChartPainter
 from napari_seespot.plots.theme import PAPER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from napari_seespot.plots.charts import Chart
@@ -116,9 +117,8 @@ def save_chart(
     if ending == ".png":
         image = QImage(QSize(*size), QImage.Format.Format_RGB32)
         image.fill(QColor(theme.background))
-        painter = QPainter(image)
-        ChartPainter(painter, theme, font).paint(chart, area)
-        painter.end()
+        with _painting(image, path) as painter:
+            ChartPainter(painter, theme, font).paint(chart, area)
         if not image.save(str(path), "PNG"):
             raise _unwritable(path)
         return path
@@ -129,12 +129,9 @@ def save_chart(
     drawing.setResolution(_DPI)
     drawing.setTitle(chart.title)
     drawing.setDescription(chart.caption)
-    painter = QPainter()
-    if not painter.begin(drawing):
-        raise _unwritable(path)
-    painter.fillRect(QRectF(0, 0, *size), QColor(theme.background))
-    ChartPainter(painter, theme, font).paint(chart, area)
-    painter.end()
+    with _painting(drawing, path) as painter:
+        painter.fillRect(QRectF(0, 0, *size), QColor(theme.background))
+        ChartPainter(painter, theme, font).paint(chart, area)
     return path
 
 
@@ -173,21 +170,28 @@ def save_pages(
             QPageLayout.Unit.Millimeter,
         )
     )
-    painter = QPainter()
-    if not painter.begin(writer):
-        raise _unwritable(path)
     scale = 8.0
-    width, height = writer.width() / scale, writer.height() / scale
-    for number, page in enumerate(pages, 1):
-        if number > 1:
-            writer.newPage()
-        painter.save()
+    paper = QRectF(0, 0, writer.width() / scale, writer.height() / scale)
+    with _painting(writer, path) as painter:
         painter.scale(scale, scale)
-        foot = f"{title} · {number} of {len(pages)}"
-        _paint_page(painter, theme, page, QRectF(0, 0, width, height), foot)
-        painter.restore()
-    painter.end()
+        for number, page in enumerate(pages, 1):
+            if number > 1:
+                writer.newPage()
+            foot = f"{title} · {number} of {len(pages)}"
+            _paint_page(painter, theme, page, paper, foot)
     return path
+
+
+@contextmanager
+def _painting(device: Any, path: Path) -> Iterator[QPainter]:
+    """Give a painter that is ended whatever happens: Qt would crash otherwise."""
+    painter = QPainter()
+    if not painter.begin(device):
+        raise _unwritable(path)
+    try:
+        yield painter
+    finally:
+        painter.end()
 
 
 def _paint_page(

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.palette import channel_colors
-from napari_seespot.plots.charts import Axis, Chart, Dots, Mark, Path, Picture
-from napari_seespot.plots.dye_line_items import visible_part
+from napari_seespot.plots.charts import (
+    Axis,
+    Chart,
+    Dots,
+    Mark,
+    Path,
+    Picture,
+    short_number,
+)
+from napari_seespot.plots.dye_line_items import line_places
+from napari_seespot.plots.scales import PlotScale
 from napari_seespot.plots.summary_charts import density_table
 from napari_seespot.unmixing import dye_lines
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_seespot.dataset import Dataset
     from napari_seespot.plots.pair_picture import Limits, PairPicture
+    from napari_seespot.resolve import View
 
-__all__ = ["pair_chart"]
+__all__ = ["line_marks", "pair_chart", "scaled_axis", "view_scale"]
 
 
 def pair_chart(picture: PairPicture, *, lines: bool = True) -> Chart:
@@ -37,19 +46,22 @@ def pair_chart(picture: PairPicture, *, lines: bool = True) -> Chart:
         where these are drawn one by one.
     """
     view, pair = picture.request.view, picture.request.pair
-    dataset, (x0, x1, y0, y1) = view.dataset, picture.limits
+    dataset, scale = view.dataset, picture.request.scale
+    x0, x1, y0, y1 = scale.limits_to(picture.limits)
     marks: list[Mark] = []
     if picture.points is None:
         marks.append(Picture(picture.rgba, (x0, x1), (y0, y1)))
         data = density_table(picture.density)
     else:
         points = picture.points
-        marks.append(Dots(points.x, points.y, size=5, rgba=points.rgba))
+        marks.append(
+            Dots(scale.to(points.x), scale.to(points.y), size=5, rgba=points.rgba)
+        )
         data = _spots(picture)
     if picture.tint is not None:
         marks.append(Picture(picture.tint, (x0, x1), (y0, y1)))
     if lines:
-        marks += _lines(picture, (x0, x1, y0, y1))
+        marks += line_marks(dataset, pair, (x0, x1, y0, y1), scale)
     counts, colors = picture.class_counts, view.coloring.table
     legend = tuple(
         (f"{_label(picture, name)} {count:,}", "#{:02x}{:02x}{:02x}".format(*color[:3]))
@@ -59,8 +71,8 @@ def pair_chart(picture: PairPicture, *, lines: bool = True) -> Chart:
     return Chart(
         f"{a} / {b}",
         tuple(marks),
-        Axis((x0, x1), f"{a} intensity"),
-        Axis((y0, y1), f"{b} intensity"),
+        scaled_axis((x0, x1), f"{a} intensity", scale),
+        scaled_axis((y0, y1), f"{b} intensity", scale),
         legend,
         caption=f"{picture.n_inside:,} of {picture.n_total:,} spots",
         data=data,
@@ -82,18 +94,45 @@ def _spots(picture: PairPicture) -> pd.DataFrame:
     return spots.to_pandas(columns, points.rows).reset_index(drop=True)
 
 
-def _lines(picture: PairPicture, limits: Limits) -> list[Mark]:
-    dataset, pair = picture.request.view.dataset, picture.request.pair
+def line_marks(
+    dataset: Dataset,
+    pair: tuple[str, str],
+    limits: Limits,
+    scale: PlotScale,
+    width: float = 1.6,
+) -> list[Mark]:
+    """Return the visible dye lines of a pair; none where the ratios have none.
+
+    Parameters
+    ----------
+    limits : (float, float, float, float)
+        Places along the axes: x low, x high, y low, y high.
+    """
     try:
         found = dye_lines(dataset.ratios, pair)
-    except SeeSpotError:  # the dock has told of it
+    except SeeSpotError:  # the docks tell of it
         return []
     colors = channel_colors(dataset.channels)
     marks: list[Mark] = []
     for line in found:
-        part = visible_part(line.direction, limits)
-        if part is not None:
-            ends = np.array(part)
+        places = line_places(line.direction, limits, scale)
+        if places is not None:
             color = colors.get(line.channel, "axis")
-            marks.append(Path(ends * line.dx, ends * line.dy, color))
+            marks.append(Path(places[:, 0], places[:, 1], color, width))
     return marks
+
+
+def scaled_axis(limits: tuple[float, float], label: str, scale: PlotScale) -> Axis:
+    """Return an axis over places of a scale, with ticks at round values."""
+    if scale.name == "linear":
+        return Axis(limits, label)
+    values = scale.ticks(*limits, most=5)
+    places = scale.to(values).tolist()
+    ticks = zip(places, map(short_number, values), strict=True)
+    return Axis(limits, label, ticks=tuple(ticks))
+
+
+def view_scale(view: View) -> PlotScale:
+    """Return the scale of the axes of all channel-pair plots."""
+    name = view.axis_scale
+    return PlotScale(name, view.asinh_width if name == "asinh" else 1.0)

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_seespot.densities import Density, density
-from napari_seespot.palette import channel_colors
-from napari_seespot.plots.charts import Axis, Chart, Path, Picture
-from napari_seespot.plots.dye_line_items import visible_part
+from napari_seespot.plots.charts import Chart, Mark, Picture
+from napari_seespot.plots.pair_chart import line_marks, scaled_axis, view_scale
 from napari_seespot.plots.pair_picture import (
     automatic_axis,
     bins_for,
@@ -18,12 +15,14 @@ from napari_seespot.plots.pair_picture import (
 )
 from napari_seespot.plots.shading import selection_shade, shade_classes, shade_counts
 from napari_seespot.plots.summary_charts import density_table
-from napari_seespot.unmixing import dye_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import numpy as np
+
     from napari_seespot.plots.pair_picture import Limits
+    from napari_seespot.plots.scales import PlotScale
     from napari_seespot.plots.theme import PlotTheme
     from napari_seespot.resolve import View
 
@@ -53,6 +52,11 @@ class GridRequest:
     zooms: Mapping[Pair, Limits]
     size: tuple[int, int]
     theme: PlotTheme
+
+    @property
+    def scale(self) -> PlotScale:
+        """The scale of all axes."""
+        return view_scale(self.view)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +117,19 @@ class PairGridPainter:
 
     def _limits(self, request: GridRequest, pair: Pair) -> Limits:
         fixed = request.zooms.get(pair)
-        if fixed is not None:
+        # What is fixed on another scale may have no place on a logarithmic one.
+        if fixed is not None and (request.scale.name != "log" or min(fixed) > 0):
             return fixed
-        (x0, x1), (y0, y1) = (self._axis(request.view, name) for name in pair)
+        (x0, x1), (y0, y1) = (self._axis(request, name) for name in pair)
         return (x0, x1, y0, y1)
 
-    def _axis(self, view: View, channel: str) -> tuple[float, float]:
+    def _axis(self, request: GridRequest, channel: str) -> tuple[float, float]:
         """Return a channel's automatic axis: the same in all pairs."""
-        key = (view.dataset, view.mask, view.limits_mode)
+        view = request.view
+        key = (view.dataset, view.mask, view.limits_mode, request.scale)
         if channel not in self._axes or self._axes[channel][0] != key:
-            self._axes[channel] = (key, automatic_axis(view, channel))
+            found = automatic_axis(view, channel, request.scale)
+            self._axes[channel] = (key, found)
         return self._axes[channel][1]
 
 
@@ -131,7 +138,7 @@ def _key(request: GridRequest, limits: Limits) -> tuple[Any, ...]:
     view = request.view
     selected = None if view.selected is None else _Same(view.selected)
     fixed = (view.dataset, view.mask, view.coloring, selected, view.count_scale)
-    return (*fixed, limits, _bins(request), request.theme)
+    return (*fixed, limits, request.scale, _bins(request), request.theme)
 
 
 def _bins(request: GridRequest) -> tuple[int, int]:
@@ -160,7 +167,7 @@ def _paint(
     view, theme = request.view, request.theme
     x0, x1, y0, y1 = limits
     by = view.coloring.by if view.coloring.names else None
-    bins = _bins(request)
+    bins, along = _bins(request), request.scale
 
     def count(by: str | None, where: np.ndarray | None) -> Density:
         return density(
@@ -170,6 +177,8 @@ def _paint(
             limits=((x0, x1), (y0, y1)),
             by=by,
             where=where,
+            axes=(along.name, along.name),
+            asinh_width=along.width,
             cancelled=cancelled,
         )
 
@@ -202,24 +211,19 @@ def cell_chart(
     labels : bool
         Whether the axes have labels of their own, beside the title.
     """
-    dataset, (a, b) = view.dataset, picture.pair
-    x0, x1, y0, y1 = picture.limits
-    images = [Picture(picture.rgba, (x0, x1), (y0, y1))]
+    dataset, (a, b), scale = view.dataset, picture.pair, view_scale(view)
+    x0, x1, y0, y1 = scale.limits_to(picture.limits)
+    marks: list[Mark] = [Picture(picture.rgba, (x0, x1), (y0, y1))]
     if picture.tint is not None:
-        images.append(Picture(picture.tint, (x0, x1), (y0, y1)))
-    colors = channel_colors(dataset.channels)
-    paths = []
-    for line in dye_lines(dataset.ratios, (a, b)) if lines else ():
-        part = visible_part(line.direction, picture.limits)
-        if part is not None:
-            ends = np.array(part)
-            color = colors.get(line.channel, "axis")
-            paths.append(Path(ends * line.dx, ends * line.dy, color, 1.2))
+        marks.append(Picture(picture.tint, (x0, x1), (y0, y1)))
+    if lines:
+        marks += line_marks(dataset, picture.pair, (x0, x1, y0, y1), scale, 1.2)
+    names = [f"{dataset.label(name)} intensity" if labels else "" for name in (a, b)]
     return Chart(
         f"{dataset.label(a)} / {dataset.label(b)}",
-        (*images, *paths),
-        Axis((x0, x1), f"{dataset.label(a)} intensity" if labels else ""),
-        Axis((y0, y1), f"{dataset.label(b)} intensity" if labels else ""),
+        tuple(marks),
+        scaled_axis((x0, x1), names[0], scale),
+        scaled_axis((y0, y1), names[1], scale),
         data=density_table(picture.counted),
         aspect=0.8,
     )

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QGridLayout, QSizePolicy, QWidget
 from qtpy.QtGui import QShortcut  # type: ignore[attr-defined]  # isort: skip
 
 from napari_seespot.plots.pair_cell import PairCell
+from napari_seespot.plots.pair_chart import view_scale
 from napari_seespot.plots.pair_grid import (
     GridRequest,
     PairCellPicture,
@@ -50,7 +51,7 @@ class AllPairsWidget(ChartDock):
 
     depends_on = frozenset(
         {"dataset", "mask", "coloring", "limits", "limits_mode", "selected"}
-        | {"count_scale"}
+        | {"count_scale", "axis_scale", "asinh_width", "dye_lines"}
     )
 
     # napari hands the viewer to the parameter with exactly this annotation.
@@ -106,8 +107,9 @@ class AllPairsWidget(ChartDock):
     # ---- the session
 
     def _attach(self, session: Session) -> None:
-        self._zooms.clear()
-        self._axes.clear()
+        self._forget_zooms()
+        with self.dye_box.changed.blocked():
+            self.dye_box.value = session.view.dye_lines
         self._painter = PairGridPainter()
         self._build(session)
         self._show_current(session.view)
@@ -122,6 +124,10 @@ class AllPairsWidget(ChartDock):
     def _refresh(self, view: View, names: frozenset[str]) -> None:
         if "pair" in names:
             self._show_current(view)
+        if names & {"axis_scale", "asinh_width"}:
+            self._forget_zooms()  # places on the other scale mean nothing here
+        with self.dye_box.changed.blocked():
+            self.dye_box.value = view.dye_lines
         self._keep_running = names <= _DRAGGED
         super()._refresh(view, names)
 
@@ -198,12 +204,16 @@ class AllPairsWidget(ChartDock):
     def _wanted_axes(self) -> dict[Pair, Limits]:
         """Return the axes of pairs that are not automatic."""
         session = self._session
-        fixed = {} if session is None else session.state.limits.fixed
-        wanted = {}
-        for pair in self.cells:
-            limits = self._zooms.get(pair) or fixed.get("/".join(pair))
-            if limits is not None:
-                wanted[pair] = limits
+        if session is None:
+            return {}
+        fixed, scale = session.state.limits.fixed, view_scale(session.view)
+        wanted = {
+            pair: fixed["/".join(pair)]
+            for pair in self.cells
+            if "/".join(pair) in fixed
+        }
+        for pair, places in self._zooms.items():
+            wanted[pair] = scale.limits_back(places)
         return wanted
 
     def _show_ready(self, *_: Any) -> None:
@@ -214,7 +224,7 @@ class AllPairsWidget(ChartDock):
             if session is None or request.view.dataset is not session.dataset:
                 continue
             cell = self.cells[picture.pair]
-            chart = cell_chart(picture, request.view, lines=bool(self.dye_box.value))
+            chart = cell_chart(picture, request.view, lines=request.view.dye_lines)
             cell.show_picture(chart, self._zooms.get(picture.pair))
             empty = not picture.counted.total
             cell.show_message("No spot here" if empty else "")
@@ -246,15 +256,19 @@ class AllPairsWidget(ChartDock):
 
     def reset_axes(self) -> None:
         """Go back to automatic axes, or fixed ones, in all pairs."""
+        self._forget_zooms()
+        self._request()
+
+    def _forget_zooms(self) -> None:
         self._zooms.clear()
         self._axes.clear()
-        self._request()
 
     def _on_link(self, _linked: bool) -> None:
         self.reset_axes()
 
-    def _on_dyes(self, _shown: bool) -> None:
-        self._request()
+    def _on_dyes(self, shown: bool) -> None:
+        if self._session is not None:
+            self._session.state.dye_lines = shown
 
     def _on_chosen(self, pair: Pair) -> None:
         if self._session is None:
