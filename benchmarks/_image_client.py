@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from urllib.request import urlopen
 
 import napari
@@ -128,6 +129,7 @@ def open_seespot(viewer, url: str):
     from napari_seespot._addresses import StorageOptions
     from napari_seespot.image_layers import ImageLayers
     from napari_seespot.images import open_channels
+    from napari_seespot.turns import Turns
     from napari_seespot.widgets._defer import once
 
     storage = StorageOptions(url, "us-east-1", anonymous=True)
@@ -140,9 +142,15 @@ def open_seespot(viewer, url: str):
         image._contrast = CONTRAST
 
     def add():
-        shown = ImageLayers(viewer, once)
-        WORLD["layers"] += [shown.add(image) for image in images.values()]
-        return lambda: not shown.screen.resting
+        shown, turns = ImageLayers(viewer, once), Turns(once)
+
+        def step(image):
+            WORLD["layers"].append(shown.add(image))
+
+        first, *others = images.values()
+        step(first)
+        turns.add(*(partial(step, image) for image in others))
+        return lambda: turns.busy or not shown.screen.resting
 
     return add
 
@@ -193,7 +201,7 @@ def main(kind: str, url: str) -> None:
         return pending[0]()
 
     def shown() -> list:
-        return WORLD["layers"]
+        return WORLD["layers"] if len(WORLD["layers"]) == len(CHANNELS) else []
 
     found["first"] = watch.run(begin_looking, shown, asked)
     found["jump"] = watch.run(lambda: look(viewer, JUMP_UM), shown, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageLayers", "appearance"]
 
 _POLL_MS = 40
+_TURN_S = 0.03  # of slicing layers, after which the window gets its turn
 _TEXT = "napari-seespot-loading"
 # Voxels of all channels together that are drawn as volumes: what software OpenGL
 # turns in about a second.
@@ -70,7 +72,13 @@ class ImageLayers:
         self._text: Any = None
         self._asked = self._closed = False
         self._again = (defer or _never)(self._poll, _POLL_MS)
+        self._leads = defer is not None
+        self._queue: dict[Any, bool] = {}  # layers to refresh, thumbnails too
+        self._drawn = (defer or _never)(self._draw, 0)
         viewer.dims.events.ndisplay.connect(self._choose_levels)
+        self._events = (viewer.dims.events.point, viewer.dims.events.current_step)
+        for event in self._events:
+            event.connect(self._on_step)
 
     # --- layers
 
@@ -96,32 +104,24 @@ class ImageLayers:
             return there
         views = self.screen.views(image)
         several = len(views) > 1
-        active = self.viewer.layers.selection.active
-        add = (
-            self.viewer.add_labels if image.kind == "labels" else self.viewer.add_image
-        )
-        layer = add(
-            views if several else views[0],
-            multiscale=several,
-            **appearance(image),
-        )
-        if image.kind == "labels":
-            layer.editable = False
+        layer = _new_layer(image, views if several else views[0], several)
+        self._put(layer)
         self.screen.show(image, layer)
         layer.events.set_data.connect(self._on_sliced)
         layer.events.visible.connect(self._on_sliced)
-        self._layers.append(layer)
-        self._sink(layer, active)
+        if image.kind == "image":
+            layer.led = self._leads
         self._choose_levels()
         self._on_sliced()
         return layer
 
-    def _sink(self, layer: Any, active: Any) -> None:
+    def _put(self, layer: Any) -> None:
         """Put a layer above the other images but below spots and what users drew."""
         layers = self.viewer.layers
-        below = [layers.index(one) for one in self._layers[:-1] if one in layers]
-        if below:
-            layers.move(layers.index(layer), max(below) + 1)
+        active = layers.selection.active
+        below = [layers.index(one) for one in self._layers if one in layers]
+        self._layers.append(layer)
+        layers.insert(max(below) + 1 if below else len(layers), layer)
         if active is not None and active in layers:
             layers.selection.active = active
 
@@ -143,6 +143,30 @@ class ImageLayers:
             if layer.locked_data_level != level:
                 layer.locked_data_level = level
 
+    # --- drawing
+
+    def _on_step(self, _event: Any = None) -> None:
+        """Have the layers drawn that have noted a step."""
+        if self._leads and not self._closed:
+            self._drawn()
+
+    def _draw(self) -> None:
+        """Refresh layers until the window's turn has come; the rest in the next."""
+        if self._closed:
+            return
+        for image in self.screen.images:
+            layer = self.layer_of(image)
+            if getattr(layer, "stale", False) and layer.visible:
+                self._queue.setdefault(layer, False)
+        begin = time.perf_counter()
+        while self._queue and time.perf_counter() - begin < _TURN_S:
+            layer = next(iter(self._queue))
+            thumbnail = self._queue.pop(layer)
+            if layer in self.viewer.layers:
+                layer.refresh(extent=False, thumbnail=thumbnail, highlight=False)
+        if self._queue:
+            self._drawn()
+
     # --- loading
 
     def _on_sliced(self, _event: Any = None) -> None:
@@ -160,7 +184,9 @@ class ImageLayers:
                 self.screen.hide(image)  # its layer was removed by the user
         news = self.screen.poll()
         for layer in news.refresh:
-            layer.refresh(extent=False, thumbnail=not news.pending, highlight=False)
+            self._queue[layer] = not news.pending
+        if self._queue:
+            self._drawn()
         self._say(news.pending)
         for image, why in news.failed.items():
             self._notify(image, why)
@@ -257,15 +283,8 @@ class ImageLayers:
             "scale": box.scale,
             "translate": box.translate,
         }
-        add = (
-            self.viewer.add_labels
-            if box.image.kind == "labels"
-            else self.viewer.add_image
-        )
-        active = self.viewer.layers.selection.active
-        layer = add(box.data, **arguments)
-        self._layers.append(layer)
-        self._sink(layer, active)
+        layer = _new_layer(box.image, box.data, False, arguments)
+        self._put(layer)
         return layer
 
     def crop(
@@ -309,13 +328,36 @@ class ImageLayers:
         if self._closed:
             return
         self._closed = True
+        self._queue.clear()
         self.viewer.dims.events.ndisplay.disconnect(self._choose_levels)
+        for event in self._events:
+            event.disconnect(self._on_step)
         for image in self.screen.images:
             layer = self.screen.layer_of(image)
             layer.events.set_data.disconnect(self._on_sliced)
             layer.events.visible.disconnect(self._on_sliced)
+            if image.kind == "image":
+                layer.led = False
         self.screen.close()
         self.viewer.canvas.overlays.pop(_TEXT, None)
+
+
+def _new_layer(
+    image: ChannelImage,
+    data: Any,
+    multiscale: bool,
+    arguments: dict[str, Any] | None = None,
+) -> Any:
+    from napari.layers import Labels
+
+    from napari_seespot.channel_layer import Image
+
+    arguments = arguments or appearance(image)
+    if image.kind == "labels":
+        layer = Labels(data, multiscale=multiscale, **arguments)
+        layer.editable = False
+        return layer
+    return Image(data, multiscale=multiscale, **arguments)
 
 
 def _never(_update: Callable[[], None], _delay_ms: int) -> Callable[[], None]:

@@ -74,7 +74,8 @@ def view(
         from napari_seespot.widgets._defer import once
 
         defer = once
-    show_session(viewer, session, prepared.images, docks=docks, defer=defer)
+    viewing = show_session(viewer, session, prepared.images, docks=docks, defer=defer)
+    viewing.finish()  # a script goes on with all layers there
     if labels:
         session.labels.merge(labels)
     if camera:

@@ -198,6 +198,7 @@ def _images_of(session: Session) -> ImageLayers:
             where=session.dataset.name,
             hint="Show the dataset first",
         )
+    session.viewing.finish()  # who asks means all channels
     images: ImageLayers = session.viewing.images
     return images
 

@@ -480,8 +480,14 @@ class SpotOverlay:
             visible=False,
         )
 
-    def close(self) -> None:
-        """Let go of the viewer; its layers are the caller's to remove."""
+    def close(self, *, window_is_gone: bool = False) -> None:
+        """Let go of the viewer; its layers are the caller's to remove.
+
+        Parameters
+        ----------
+        window_is_gone : bool
+            Nothing is left that could draw: what is seen is not put right.
+        """
         if self._closed:
             return
         self._closed = True
@@ -489,6 +495,8 @@ class SpotOverlay:
             event.disconnect(self._on_event)
         self._session.changed.disconnect(self._on_changed, missing_ok=True)
         self._pool.layer.led = self._raster.led = False
+        if window_is_gone:
+            return  # napari's slicing threads have ended: a change of dims raises
         _remove_text(self._viewer)
         zeros = (0.0,) * self._viewer.dims.ndim
         self._viewer.dims.margin_left = zeros

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot import sessions
@@ -11,6 +12,7 @@ from napari_seespot.errors import SeeSpotError
 from napari_seespot.image_layers import ImageLayers
 from napari_seespot.keys import ViewerKeys
 from napari_seespot.overlay import SpotOverlay
+from napari_seespot.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,10 @@ def show_session(
     defer: Defer | None = None,
 ) -> Viewing:
     """Show an opened session; quick, for the viewer's own thread.
+
+    In a window, the first channel and the spots come at once; the other channels
+    and the docks follow, one at each turn of the event loop (`Viewing.finish` has
+    them come now).
 
     Parameters
     ----------
@@ -97,10 +103,11 @@ class Viewing:
         self.images: Any = None
         self.borrowed: list[Any] = []
         self._window_is_gone = False
+        self.turns = Turns()
         session.closed.connect(self._close)
         first = len(viewer.layers) == 0
         self.images = ImageLayers(viewer, defer)
-        for image in images:
+        for image in images[:1]:  # it tells the viewer how large the world is
             self.images.add(image)
         self.overlay = SpotOverlay(viewer, session, defer)
         session.moved.connect(self._fly)
@@ -115,13 +122,21 @@ class Viewing:
         viewer.layers.selection.active = self.overlay.points
         if first:
             self._start_view()
+        self.turns = Turns(defer)
+        self.turns.add(*(partial(self.images.add, image) for image in images[1:]))
 
     def open_docks(self) -> None:
         """Open the docks that belong to every session, where they are closed."""
+        self.turns.add(*(partial(self._open_dock, name) for name in _DOCKS))
+
+    def _open_dock(self, name: str) -> None:
         window = self.viewer.window
-        for name in _DOCKS:
-            if f"{name} ({PLUGIN})" not in window.dock_widgets:
-                window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+        if f"{name} ({PLUGIN})" not in window.dock_widgets:
+            window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+
+    def finish(self) -> None:
+        """Add now the channels and docks that are still to come."""
+        self.turns.finish()
 
     def _start_view(self) -> None:
         """Look at the middle plane, the whole of it in the window."""
@@ -190,9 +205,10 @@ class Viewing:
         self.session.returned.disconnect(self._return, missing_ok=True)
         if self.keys is not None:
             self.keys.close()
+        self.turns.clear()
         sessions.forget(self.viewer, self.session)
         if self.overlay is not None:
-            self.overlay.close()
+            self.overlay.close(window_is_gone=self._window_is_gone)
             # napari may keep the layer for a while, and all of us with it.
             with suppress(ValueError):
                 self.overlay.points.mouse_drag_callbacks.remove(self._pick)

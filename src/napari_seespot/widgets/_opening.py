@@ -197,7 +197,11 @@ class Opening:
             return
         defer = once if self._in_window else None
         try:
-            show_session(viewer, prepared.session, prepared.images, defer=defer)
+            viewing = show_session(
+                viewer, prepared.session, prepared.images, defer=defer
+            )
+            if self._waited_for:  # a script goes on with all layers there
+                viewing.finish()
         except Exception as error:  # noqa: BLE001
             # napari and its plugins raise what they like; the user must be told
             # and must be able to go on.
