@@ -100,11 +100,13 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_the_storage_reaches_the_images(tmp_path, monkeypatch):
     from napari_seespot._addresses import StorageOptions
-    from napari_seespot.images import ChannelImage
 
     path = tmp_path / "answer.json"
     path.write_bytes(encode(NEWER))
-    monkeypatch.setattr(ChannelImage, "open", lambda uri, **rest: rest["storage"])
+    monkeypatch.setattr(
+        "napari_seespot.images.open_channels",
+        lambda uris, storage, **_: (dict.fromkeys(uris, storage), {}),
+    )
     storage = StorageOptions(region="eu-west-1")
     for source in (path, NEWER):
         ds = dataset_from_answer(source, storage=storage)

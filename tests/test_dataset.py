@@ -107,6 +107,7 @@ def test_values_are_made_once_and_failures_tried_again():
     assert made == []
     with pytest.raises(ImageError):
         _ = lazy["a"]
+    lazy.retry()
     assert lazy["a"] == lazy["a"] == "A"
     assert made == ["a", "a"]
     assert repr(lazy) == "<2: a, b; 1 opened>"
@@ -119,3 +120,29 @@ def test_an_offer_is_plain_data():
     info = DatasetInfo("HCR_1", "/data/HCR_1", contents=("spots",))
     assert info == DatasetInfo("HCR_1", "/data/HCR_1", contents=("spots",))
     assert not info.active
+
+
+def test_a_failure_is_believed_for_a_minute(monkeypatch):
+    calls = []
+    now = [100.0]
+    monkeypatch.setattr("napari_seespot.dataset.time.monotonic", lambda: now[0])
+
+    def make(name):
+        calls.append(name)
+        if len(calls) < 3:
+            raise NotFoundError(f"{name} is out of reach")
+        return name.upper()
+
+    mapping = LazyMapping(("a", "b"), make)
+    for _ in range(3):
+        with pytest.raises(NotFoundError, match="a is out of reach"):
+            mapping["a"]
+    assert calls == ["a"]
+    now[0] += 61
+    with pytest.raises(NotFoundError):
+        mapping["a"]
+    assert calls == ["a", "a"]
+    mapping.retry()
+    assert mapping["a"] == "A"
+    assert mapping["a"] == "A"
+    assert calls == ["a", "a", "a"]

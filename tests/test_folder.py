@@ -743,4 +743,5 @@ def test_an_image_that_cannot_be_opened_does_not_keep_others_from_it(folder, sam
     assert dataset.images["561"].channel == "561"
     broken.rmdir()
     shutil.move(folder / "aside", broken)
+    dataset.images.retry()
     assert dataset.images["488"].channel == "488"  # it is asked for again

@@ -192,24 +192,22 @@ def test_another_dataset_than_asked_for_is_an_error(server):
 
 
 def test_images_are_opened_when_they_are_used(server, monkeypatch):
-    from napari_seespot.images import ChannelImage
+    asked = []
 
-    opened = []
-    monkeypatch.setattr(
-        ChannelImage,
-        "open",
-        lambda uri, **rest: opened.append((uri, rest)) or "an image",
-    )
+    def open_channels(uris, *, genes, storage):
+        asked.append((uris, genes["514"], storage))
+        return dict.fromkeys(uris, "an image"), {}
+
+    monkeypatch.setattr("napari_seespot.images.open_channels", open_channels)
     ds = open_server(server.url)
-    assert opened == []
+    assert asked == []
     assert ds.images["514"] == "an image"
-    assert opened == [
-        (
-            f"s3://aind-open-data/{NEWER_NAME}/image_tile_fusing/fused/"
-            "channel_514.zarr",
-            {"channel": "514", "gene": "Penk", "storage": None},
-        )
-    ]
+    assert ds.images["488"] == "an image"
+    ((uris, gene, storage),) = asked  # all of them in one round
+    assert uris["514"] == (
+        f"s3://aind-open-data/{NEWER_NAME}/image_tile_fusing/fused/channel_514.zarr"
+    )
+    assert (gene, storage) == ("Penk", None)
 
 
 # The endpoints

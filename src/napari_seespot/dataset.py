@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,6 +25,8 @@ DEFAULT_VOXEL_UM = (1.0, 0.24, 0.24)
 
 T = TypeVar("T")
 
+_FAILED_SECONDS = 60.0  # for which a failure is believed
+
 
 class LazyMapping(Mapping[str, T], Generic[T]):
     """A mapping whose keys are known and whose values are made on first use.
@@ -33,21 +36,37 @@ class LazyMapping(Mapping[str, T], Generic[T]):
     names : iterable of str
         The keys, in order.
     make : callable
-        Called once a key, with the key; its exceptions are not remembered, so
-        that a later access tries again.
+        Called once a key, with the key. A `SeeSpotError` of it is raised again
+        for a minute without another call: a store that cannot be reached takes
+        its time to say so, and several views ask for the same image.
     """
 
     def __init__(self, names: Any = (), make: Callable[[str], T] | None = None) -> None:
         self._names = tuple(names)
         self._make = make
         self._made: dict[str, T] = {}
+        self._failed: dict[str, tuple[float, SeeSpotError]] = {}
 
     def __getitem__(self, name: str) -> T:
         if name not in self._made:
             if name not in self._names or self._make is None:
                 raise KeyError(name)
-            self._made[name] = self._make(name)
+            self._made[name] = self._try(name, self._make)
         return self._made[name]
+
+    def _try(self, name: str, make: Callable[[str], T]) -> T:
+        then, error = self._failed.get(name, (float("-inf"), None))
+        if error is not None and time.monotonic() - then < _FAILED_SECONDS:
+            raise error.with_traceback(None)
+        try:
+            return make(name)
+        except SeeSpotError as error:
+            self._failed[name] = (time.monotonic(), error)
+            raise
+
+    def retry(self) -> None:
+        """Forget what failed: the next access tries again."""
+        self._failed.clear()
 
     def __contains__(self, name: object) -> bool:
         return name in self._names  # Mapping's own would make the value

@@ -22,6 +22,7 @@ from napari_seespot.sources._answer_tables import (
     total_spots,
 )
 from napari_seespot.sources._client import base_of_tile
+from napari_seespot.sources._folder_images import Together
 from napari_seespot.sources._json_stream import excerpt
 from napari_seespot.spots import Spots
 
@@ -191,17 +192,8 @@ def _images(
         notes.append("a tile has no fused images")
         return LazyMapping(), notes
 
-    def make(channel: str) -> ChannelImage:
-        from napari_seespot.images import ChannelImage
-
-        return ChannelImage.open(
-            paths[channel],
-            channel=channel,
-            gene=genes.get(channel),
-            storage=asked.storage,
-        )
-
-    return LazyMapping(paths, make), notes
+    together = Together(paths, genes, asked.storage)
+    return LazyMapping(paths, together.open), notes
 
 
 def _genes(summary: pd.DataFrame | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_seespot._addresses import StorageOptions
+    from napari_seespot.errors import ImageError
     from napari_seespot.images import ChannelImage
     from napari_seespot.sources._location import Location
     from napari_seespot.spots import Spots
@@ -25,7 +26,7 @@ def lazy_images(
     paths = _layout.find_images(location)
     uris = {channel: location.uri_of(path) for channel, path in paths.items()}
     first = {c: uris[c] for c in spots.channels if c in uris}
-    together = _Together(first, spots.genes, storage)
+    together = Together(first, spots.genes, storage)
 
     def make(channel: str) -> ChannelImage:
         from napari_seespot.images import ChannelImage
@@ -40,7 +41,7 @@ def lazy_images(
     return LazyMapping(dict.fromkeys((*first, *uris)), make)
 
 
-class _Together:
+class Together:
     """Images that are opened by one round of requests, when the first is wanted."""
 
     def __init__(
@@ -53,6 +54,7 @@ class _Together:
         self._genes = genes
         self._storage = storage
         self._opened: dict[str, ChannelImage] = {}
+        self._errors: dict[str, ImageError] = {}
         self._lock = threading.Lock()
 
     def open(self, channel: str) -> ChannelImage:
@@ -60,14 +62,16 @@ class _Together:
         from napari_seespot.images import open_channels
 
         with self._lock:
-            if channel not in self._opened:
+            if channel not in self._opened and channel not in self._errors:
                 left = {c: u for c, u in self._uris.items() if c not in self._opened}
                 images, errors = open_channels(
                     left, genes=self._genes, storage=self._storage
                 )
                 self._opened.update(images)
-                if channel in errors:
-                    raise errors[channel]
+                self._errors.update(errors)
+            if channel in self._errors:
+                # Once for each channel: who asks again wants another round.
+                raise self._errors.pop(channel)
             return self._opened[channel]
 
 
