@@ -17,6 +17,7 @@ from napari_seespot.densities import (
     density,
     from_scale,
     histogram,
+    means,
     to_scale,
     warm_up,
 )
@@ -528,3 +529,106 @@ def test_axes_that_cannot_be(axes):
 def test_a_width_of_the_asinh_scale_that_cannot_be(width):
     with pytest.raises(StateError, match="the width of the asinh scale is"):
         density(random_spots(3), "488", "514", asinh_width=width)
+
+
+# --- filters as rules, guesses, means -----------------------------------------
+
+
+class Rule:
+    """Lets pass some codes, and rows by a mask; makes no array of all rows."""
+
+    def __init__(self, spots, codes, mask):
+        self.codes, self._spots, self._mask = codes, spots, mask
+
+    def in_ranges(self, rows):
+        return None if self._mask is None else self._mask[rows]
+
+    def of(self, rows):
+        passes = self.codes[self._spots.code[rows]]
+        return passes if self._mask is None else passes & self._mask[rows]
+
+
+@pytest.mark.parametrize("by", [None, "chan", "status", "tile"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_rule_counts_what_its_mask_counts(by, masked, wide):
+    plain, rng = random_spots(5000), np.random.default_rng(1)
+    columns = {name: plain.column(name) for name in (X, Y)}
+    columns["code"] = plain.code.astype(np.uint16) if wide else plain.code
+    columns["tile"] = rng.integers(0, 3, 5000).astype(np.uint8)
+    spots = Spots(columns, channels=("488", "514"), categories={"tile": "abc"})
+    codes = np.array([True, False, True, True, False, True])
+    rule = Rule(spots, codes, rng.random(5000) < 0.5 if masked else None)
+    counted = density(spots, "488", "514", 32, by=by, where=rule)
+    expected = density(spots, "488", "514", 32, by=by, where=rule.of(slice(None)))
+    np.testing.assert_array_equal(counted.counts, expected.counts)
+    np.testing.assert_array_equal(counted.x_edges, expected.x_edges)
+    assert counted.total > 100
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    low=st.floats(-1e6, 1e6, width=32),
+    span=st.floats(0, 18).map(lambda power: 10**power / 1e9),
+    bins=st.integers(1, 600),
+    seed=st.integers(0, 99),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    scale=st.sampled_from(["linear", "log", "asinh"]),
+)
+def test_values_around_edges_are_counted_as_numpy_does(
+    low, span, bins, seed, dtype, scale
+):
+    """Float32 may not even tell two edges apart: then every row is compared."""
+    low = abs(low) + 1e-3 if scale == "log" else low
+    limits = (low, low + span)
+    if not limits[0] < limits[1]:
+        return
+    empty = make_spots(np.zeros(0, dtype), np.zeros(0, dtype))
+    edges = density(
+        empty, "488", "514", bins, (limits, limits), axes=(scale, scale)
+    ).x_edges
+    rng = np.random.default_rng(seed)
+    values = edges.astype(dtype)
+    near = [np.nextafter(values, dtype(end)) for end in (-np.inf, np.inf)]
+    values = np.concatenate([values, *near, rng.uniform(*limits, 300).astype(dtype)])
+    spots = make_spots(values, rng.permutation(values))
+    picture = density(spots, "488", "514", bins, (limits, limits), axes=(scale, scale))
+    expected = numpy_counts(spots.column(X), spots.column(Y), picture)
+    np.testing.assert_array_equal(picture.counts, expected)
+
+
+def test_a_picture_beyond_all_memory_is_refused():
+    with pytest.raises(StateError, match="100,000 x 100,000 bins is too large"):
+        density(random_spots(10), "488", "514", 100_000)
+
+
+@pytest.mark.parametrize("scale", ["linear", "log", "asinh"])
+def test_means_are_those_of_pandas(scale):
+    spots = random_spots(5000)
+    where = np.random.default_rng(2).random(5000) < 0.8
+    limits = ((5, 400), (5, 300))
+    picture = density(spots, "488", "514", 12, limits, axes=(scale, scale))
+    found = means(picture, spots, "r", where)
+    x, y, r = (spots.column(name).astype(float) for name in (X, Y, "r"))
+    table = pd.DataFrame(
+        {
+            "line": pd.cut(y, picture.y_edges, right=False, labels=False),
+            "column": pd.cut(x, picture.x_edges, right=False, labels=False),
+            "r": r,
+        }
+    )[where & np.isfinite(r)]
+    expected = np.full((12, 12), np.nan)
+    grouped = table.dropna().groupby(["line", "column"])["r"].mean()
+    for (line, column), value in grouped.items():
+        expected[int(line), int(column)] = value
+    np.testing.assert_allclose(found, expected)
+    assert np.isfinite(found).sum() > 40
+
+
+def test_means_leave_nulls_out():
+    values = np.array([0, 1, 255, 1], np.uint8)  # 255: not known
+    spots = make_spots(
+        np.float32([1, 1, 1, 3]), np.float32([1, 1, 1, 3]), valid_spot=values
+    )
+    picture = density(spots, "488", "514", 2, ((0, 4), (0, 4)))
+    assert means(picture, spots, "valid_spot")[0, 0] == 0.5

@@ -230,3 +230,28 @@ def test_the_selected_rows(dataset):
     chosen = resolve(state, dataset).selection()
     assert (chosen.index == np.flatnonzero(mask)).all()
     assert (chosen["spot_id"] == dataset.spots.column("spot_id")[mask]).all()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_rows_of_a_slab_are_filtered_by_themselves(dataset, many):
+    state = State(filters={"ranges": {"r": (0, 1), "dist": (0.5, None)}})
+    mask = resolve(state, dataset).mask
+    n = len(dataset.spots)
+    rows = np.flatnonzero(mask.codes[dataset.spots.code])
+    rows = rows if many else rows[:: n // 20]
+    found = mask.passing(rows)
+    assert ("rows" in mask.__dict__) == many  # few rows need no mask of all
+    np.testing.assert_array_equal(found, rows[mask.of(rows)])
+    plain = resolve(State(), dataset).mask
+    assert plain.passing(rows) is rows
+
+
+def test_view_tells_the_axes_of_its_pair(dataset):
+    state = State(pair=("488", "514"), axis_scale="log", dye_lines=False)
+    state.limits.modes["488/514"] = "minmax"
+    before = resolve(state, dataset)
+    assert (before.axis_scale, before.limits_mode) == ("log", "minmax")
+    state.pair = ("488", "561")
+    after = resolve(state, dataset, before)
+    assert after.limits_mode == "percentile"
+    assert changes(before, after) == {"pair", "limits_mode"}

@@ -9,7 +9,12 @@ from matplotlib.path import Path as Outline
 
 import napari_seespot as nss
 from napari_seespot.dataset import Dataset
-from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.errors import (
+    CancelledError,
+    NotFoundError,
+    SeeSpotError,
+    StateError,
+)
 from napari_seespot.gates import Gate, as_gate, load_gates, save_gates
 from napari_seespot.resolve import changes
 from napari_seespot.saving import load_state
@@ -274,3 +279,27 @@ def test_places_are_gone_back_to_one_after_the_other(session):
     session.close()
     with pytest.raises(SeeSpotError, match="was closed"):
         session.go_back()
+
+
+def test_rows_in_a_polygon_change_nothing():
+    session = Session(make_dataset())
+    inside = session.rows_in_polygon(TRIANGLE, ("488", "514"))
+    assert session.state.selection.mask is None
+    assert not inside.flags.writeable
+    count = session.select_polygon(TRIANGLE, ("488", "514"))
+    np.testing.assert_array_equal(session.state.selection.mask, inside)
+    assert count == inside.sum() > 50
+    session.select_rows(inside)
+    assert session.state.selection.mask is inside  # kept without a copy
+
+
+def test_rows_in_a_polygon_of_another_view_and_cancelled():
+    session = Session(make_dataset())
+    before = session.view
+    session.state.filters.status = {"removed"}
+    now = session.rows_in_polygon(TRIANGLE, ("488", "514"))
+    then = session.rows_in_polygon(TRIANGLE, ("488", "514"), view=before)
+    assert then.any()
+    assert not (now & then).any()
+    with pytest.raises(CancelledError):
+        session.rows_in_polygon(TRIANGLE, ("488", "514"), cancelled=lambda: True)

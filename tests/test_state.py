@@ -269,3 +269,25 @@ def test_a_selection_is_nobody_elses(state):
     assert state.selection.count == 0
     state.selection.mask = frozen  # undo shares it
     assert state.selection.mask is frozen
+
+
+def test_limits_of_a_pair_have_their_mode(state):
+    told = []
+    state.changed.connect(told.append)
+    state.limits.modes["488/514"] = "minmax"
+    assert told == ["limits.modes"]
+    with pytest.raises(StateError, match=r"488/514 cannot be 'widest'.*percentile"):
+        state.limits.modes["488/514"] = "widest"
+    before = state.snapshot()
+    state.limits.modes.clear()
+    state.restore(before)
+    assert dict(state.limits.modes) == {"488/514": "minmax"}
+    assert dict(State(limits={"modes": {"a/b": "minmax"}}).limits.modes)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("axis_scale", "cubic"), ("asinh_width", 0)]
+)
+def test_axes_that_cannot_be(state, field, value):
+    with pytest.raises(StateError, match=field):
+        setattr(state, field, value)

@@ -21,9 +21,7 @@ from napari_seespot._chunks import (
     number_chunks,
     row_mask,
 )
-from napari_seespot.columns import NULL_BOOL
 from napari_seespot.errors import NotFoundError, StateError
-from napari_seespot.typed import BOOLEANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -299,6 +297,8 @@ def means(
         NaN in bins without a value.
     """
     from napari_seespot._kernels import add_to_sums
+    from napari_seespot.columns import NULL_BOOL
+    from napari_seespot.typed import BOOLEANS
 
     x, y, third = (
         spots.column(column_name(spots, name))

@@ -501,6 +501,84 @@ def test_selection_says_what_the_filters_hide_and_is_cleared(dock, session, qtbo
     assert dock.plot._tint.image is None
 
 
+def test_mode_invert_and_clear(dock, session, qtbot):
+    controls = dock.controls
+    assert not controls.clear_button.enabled
+    controls.mode_box.value = "add"
+    assert dock.plot.view_box.mode == "add"
+    session.select_rows(np.arange(2000) < 100)
+    assert controls.clear_button.enabled
+    controls.invert_button.changed.emit(True)
+    others = passing(session).index
+    np.testing.assert_array_equal(
+        np.flatnonzero(session.state.selection.mask), others[others >= 100]
+    )
+    controls.clear_button.changed.emit(True)
+    assert session.state.selection.mask is None
+
+
+def test_rows_are_looked_up_beside_the_window(dock, session, qtbot, monkeypatch):
+    import threading
+
+    threads, real = [], Session.rows_in_polygon
+
+    def spy(*args, **options):
+        threads.append(threading.current_thread())
+        return real(*args, **options)
+
+    monkeypatch.setattr(Session, "rows_in_polygon", spy)
+    square = np.array([(0, 0), (300, 0), (300, 600), (0, 600)], float)
+    dock.plot.view_box.drawn.emit(square, "replace")
+    found(dock, qtbot)
+    assert session.state.selection.count > 0
+    assert threads[0] is not threading.main_thread()
+
+
+def test_outline_on_a_log_axis_selects_what_is_inside_as_drawn(dock, session, qtbot):
+    session.state.axis_scale = "log"
+    painted(dock, qtbot)
+    triangle = np.array([(1.0, 1.0), (2.6, 1.0), (2.6, 2.6)])
+    dock.plot.view_box.drawn.emit(triangle, "replace")
+    found(dock, qtbot)
+    table = passing(session)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x, y = (np.log10(table[f"chan_{c}_intensity"]) for c in ("488", "514"))
+        sure = (x > 1.02) & (x < 2.58) & (y > 1.02) & (y < x - 0.02)
+        maybe = (x > 0.98) & (x < 2.62) & (y > 0.98) & (y < x + 0.02)
+    rows = set(np.flatnonzero(session.state.selection.mask))
+    assert set(table.index[sure]) <= rows <= set(table.index[maybe])
+    assert len(rows) > 20
+
+
+def test_a_drag_rests_with_an_exact_picture(dock, session, qtbot):
+    moving = []
+    real = dock.plot.show_picture
+    dock.plot.show_picture = lambda p: (moving.append(p.request.moving), real(p))
+    for low in np.linspace(0.1, 0.6, 8):
+        session.state.filters.ranges["r"] = (float(low), None)
+        qtbot.wait(30)
+    picture = painted(dock, qtbot)
+    assert True in moving
+    assert not picture.request.moving
+    table = passing(session)
+    passes = table[table["r"].astype(float) >= np.float32(0.6)]
+    assert picture.n_passing == len(passes)
+
+
+def test_limits_modes_are_remembered_by_pair(dock, session, qtbot):
+    dock.controls.limits_box.value = "minmax"
+    table = passing(session)
+    x = table["chan_488_intensity"]
+    x = x[np.isfinite(x)]
+    limits = painted(dock, qtbot).limits
+    assert limits[0] < x.min()
+    assert limits[1] > x.max()
+    session.state.pair = ("488", "561")
+    assert dock.controls.limits_box.value == "percentile"
+    session.state.pair = ("488", "514")
+    assert dock.controls.limits_box.value == "minmax"
+
+
 def test_outline_that_cannot_be_used_is_told(dock, session, qtbot):
     dock.plot.view_box.drawn.emit(np.full((4, 2), np.nan), "replace")
     found(dock, qtbot)

@@ -25,10 +25,12 @@ from napari_seespot.plots.pair_picture import (
     bins_for,
 )
 from napari_seespot.plots.pair_rows import level_stop, nearest_row, rows_inside
+from napari_seespot.plots.scales import PlotScale
 from napari_seespot.plots.shading import (
     selection_shade,
     shade_classes,
     shade_counts,
+    shade_means,
     strength,
 )
 from napari_seespot.plots.theme import DARK, LIGHT
@@ -236,6 +238,110 @@ def test_tint_marks_the_bins_of_selected_rows(session):
     assert (picture.tint[held, 3] > 0).all()
 
 
+@pytest.mark.parametrize("scale", ["log", "asinh"])
+def test_pictures_on_other_scales_count_what_numpy_counts(make_session, scale):
+    session = make_session(6000)
+    session.state.axis_scale = scale
+    session.state.asinh_width = 50.0
+    picture = paint(session)
+    table = passing(session)
+    x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in ("488", "514"))
+    edges = picture.density.y_edges, picture.density.x_edges
+    total = picture.density.counts.sum(axis=0)
+    np.testing.assert_array_equal(total, np.histogram2d(y, x, bins=edges)[0])
+    to = np.log10 if scale == "log" else lambda v: np.arcsinh(v / 50)
+    np.testing.assert_allclose(np.diff(to(edges[0]), 2), 0, atol=1e-9)
+    fits = x[np.isfinite(x) & ((x > 0) | (scale == "asinh"))]
+    share = (2, 99.9) if scale == "log" else (0.1, 99.9)
+    ends = to(np.percentile(fits, share))
+    span = ends[1] - ends[0]
+    np.testing.assert_allclose(
+        to(np.array(picture.limits[:2])), ends + np.array([-0.03, 0.03]) * span,
+        rtol=1e-4,
+    )  # fmt: skip
+
+
+def test_limits_that_have_no_place_on_a_log_axis(session):
+    session.state.limits.fixed["488/514"] = (-100, 900, 0, 800)
+    session.state.axis_scale = "log"
+    x0, x1, y0, y1 = paint(session).limits
+    assert (x1, y1) == (900, 800)
+    assert 0 < x0 < 100
+    assert 0 < y0 < 100
+    session.state.limits.fixed["488/514"] = (-100, -50, 1, 800)
+    x0, x1, *_ = paint(session).limits
+    assert 0 < x0 < x1
+
+
+def test_axes_stay_while_moving_and_follow_at_rest(session):
+    painter = PairPainter(session.index)
+    before = painter.paint(PairRequest(session.view)).limits
+    session.state.filters.ranges["chan_488_intensity"] = (None, 100)
+    moving = painter.paint(PairRequest(session.view, moving=True))
+    assert moving.limits == before
+    table = passing(session)
+    low = table[table["chan_488_intensity"] <= 100]
+    assert moving.n_inside == len(within(low, ("488", "514"), before))
+    assert max(moving.density.counts.shape[1:]) <= 256
+    rest = painter.paint(PairRequest(session.view))
+    assert rest.limits[1] < 130 < before[1]
+
+
+@pytest.mark.parametrize("by", ["status", "chan"])
+def test_what_is_not_highlighted_fades(session, by):
+    session.state.color_by = by
+    plain = paint(session)
+    session.state.highlight = "reassigned"
+    picture = paint(session)
+    table = passing(session)
+    table = table[table["status"] == "reassigned"]
+    x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in ("488", "514"))
+    edges = picture.density.y_edges, picture.density.x_edges
+    bright = np.histogram2d(y, x, bins=edges)[0] > 0
+    filled = plain.rgba[..., 3] > 0
+    np.testing.assert_array_equal(picture.rgba[..., 3] == 255, bright)
+    assert (picture.rgba[filled & ~bright, 3] < 40).all()
+    np.testing.assert_array_equal(picture.density.counts, plain.density.counts)
+
+
+def test_selected_spots_are_highlighted(session):
+    session.state.highlight = "selected"
+    assert paint(session).rgba[..., 3].max() < 40  # none is: all fade
+    mask = np.zeros(2000, bool)
+    mask[:400] = True
+    session.select_rows(mask)
+    assert (paint(session).rgba[..., 3] == 255).any()
+    session.state.plot = "points"
+    points = paint(session).points
+    np.testing.assert_array_equal(points.rgba[:, 3] == 255, points.selected)
+
+
+def test_colours_of_a_column_are_means(session):
+    session.state.color_by = "r"
+    picture = paint(session)
+    table = passing(session)
+    x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in ("488", "514"))
+    r = table["r"].to_numpy(float)
+    known = np.isfinite(r)
+    edges = picture.density.y_edges, picture.density.x_edges
+    sums = np.histogram2d(y[known], x[known], bins=edges, weights=r[known])[0]
+    with np.errstate(invalid="ignore"):
+        expected = sums / np.histogram2d(y[known], x[known], bins=edges)[0]
+    np.testing.assert_allclose(picture.means, expected)
+
+
+def test_a_mean_has_its_colour_and_a_full_bin_is_opaque():
+    table = gradient()
+    means = np.array([[0.0, 1.0, np.nan, np.nan]])
+    counts = np.array([[1, 100, 5, 0]])
+    picture = shade_means(means, counts, table, (0.0, 1.0), "log")
+    assert picture[0, 0, :3].tolist() == table[0, :3].tolist()
+    assert picture[0, 1, :3].tolist() == table[255, :3].tolist()
+    assert picture[0, 2, :3].tolist() == [128, 128, 128]
+    assert picture[0, 0, 3] < picture[0, 2, 3] < picture[0, 1, 3] == 255
+    assert picture[0, 3, 3] == 0
+
+
 # ---- single points
 
 
@@ -321,6 +427,24 @@ def random_columns(n, seed):
     table["chan_1_intensity"] = values[0]
     spots = Spots.from_pandas(table, channels=["1"])
     return spots, values[0], values[1]
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 2**31), n=st.integers(0, 300), radius=st.floats(0, 8))
+def test_nearest_row_on_a_log_axis(seed, n, radius):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(50, 40, (2, n)).astype(np.float32)
+    at, unit = (20.0, 60.0), (0.02, 0.05)
+    row = nearest_row((x, y), at, unit, radius, None, scale=PlotScale("log"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        across = (np.log10(x.astype(float)) - np.log10(20)) / 0.02
+        up = (np.log10(y.astype(float)) - np.log10(60)) / 0.05
+    distance = np.hypot(across, up)
+    near = np.flatnonzero(distance <= radius)
+    if not near.size:
+        assert row is None
+    else:
+        assert distance[row] == pytest.approx(distance[near].min())
 
 
 @settings(max_examples=80, deadline=None)
@@ -656,6 +780,81 @@ def test_rectangle_is_drawn_with_the_mouse(plot):
     assert mode == "add"
     expected = [(20, 30), (80, 30), (80, 70), (20, 70)]
     np.testing.assert_allclose(corners, expected, atol=2 * max(plot.unit))
+
+
+def click_corner(plot, x, y, double=False):
+    click = QTest.mouseDClick if double else QTest.mouseClick
+    none, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    click(plot.viewport(), left, none, pixel(plot, x, y))
+    if double:  # pyqtgraph tells of it when the button is let go
+        QTest.mouseRelease(plot.viewport(), left, none, pixel(plot, x, y))
+    QTest.qWait(30)
+
+
+@pytest.mark.parametrize("end", ["enter", "first corner", "double click"])
+def test_polygon_is_clicked_together(plot, end):
+    drawn = []
+    plot.drawn.connect(lambda corners, mode: drawn.append((corners, mode)))
+    plot.set_limits((0, 100, 0, 100))
+    box = plot.view_box
+    box.tool, box.mode = "polygon", "intersect"
+    for place in ((20, 20), (80, 20), (50, 90), (80, 80)):
+        click_corner(plot, *place)
+    QTest.keyClick(plot, Qt.Key.Key_Backspace)
+    QTest.mouseMove(plot.viewport(), pixel(plot, 60, 60))
+    QTest.qWait(20)
+    click_corner(plot, 20, 80)
+    assert drawn == []
+    if end == "enter":
+        QTest.keyClick(plot, Qt.Key.Key_Return)
+    elif end == "first corner":
+        click_corner(plot, 20, 20)
+    else:
+        click_corner(plot, 20, 80, double=True)
+    ((corners, mode),) = drawn
+    assert mode == "intersect"
+    expected = [(20, 20), (80, 20), (50, 90), (20, 80)]
+    np.testing.assert_allclose(corners[:4], expected, atol=2 * max(plot.unit))
+
+
+def test_two_corners_are_no_polygon(plot):
+    drawn = []
+    plot.drawn.connect(lambda *corners: drawn.append(corners))
+    plot.view_box.tool = "polygon"
+    QTest.keyClick(plot, Qt.Key.Key_Return)
+    click_corner(plot, 0.2, 0.2)
+    click_corner(plot, 0.8, 0.2)
+    QTest.keyClick(plot, Qt.Key.Key_Return)
+    assert drawn == []
+
+
+def test_plot_speaks_of_values_on_other_scales(plot, session):
+    session.state.axis_scale = "log"
+    picture = paint(session, zoom=(1.0, 1000.0, 10.0, 1000.0), size=plot.pixels)
+    told = []
+    plot.clicked.connect(lambda x, y: told.append((x, y)))
+    plot.hovered.connect(told.append)
+    plot.show_picture(picture)
+    assert plot.limits == pytest.approx((0, 3, 1, 3))
+    assert plot.data_limits == pytest.approx((1, 1000, 10, 1000))
+    plot.view_box.clicked.emit(2.0, 1.5)
+    plot._on_move(plot.view_box.mapViewToScene(QPointF(1.0, 2.0)))
+    assert told[0] == pytest.approx((100, 10**1.5))
+    assert told[1] == pytest.approx((10, 100), rel=0.05)
+    plot.mark((100.0, 100.0))
+    assert plot._mark.getData()[0][0] == pytest.approx(2)
+    session.state.plot = "points"
+    picture = paint(session, zoom=(1.0, 1000.0, 10.0, 1000.0), size=plot.pixels)
+    plot.show_picture(picture)
+    points = picture.points
+    np.testing.assert_allclose(plot._points.getData()[0], np.log10(points.x), rtol=1e-5)
+    place = float(points.x[3]), float(points.y[3])
+    found = plot.point_near(*place)
+    row = points.rows.tolist().index(found)
+    assert (points.x[row], points.y[row]) == pytest.approx(place, rel=0.05)
+    session.state.axis_scale = "linear"
+    plot.show_picture(paint(session, zoom=(1.0, 1000.0, 10.0, 1000.0)))
+    assert plot._mark.getData()[0][0] == pytest.approx(100)
 
 
 def test_escape_gives_up_a_drawing(plot):

@@ -52,6 +52,7 @@ MAX_BINS, MIN_BINS = 512, 32
 MOVING_BINS = 256  # while a slider is dragged: a quarter of the bins to colour
 MAX_POINTS = 5_000  # pyqtgraph draws these in 20 ms, ten times as many in 190
 PERCENTILES = (0.1, 99.9)
+LOG_PERCENTILES = (2.0, 99.9)  # noise around 0 would take decades of the axis
 PADDING = 0.03  # of the span, so that the outermost spots do not touch the frame
 ENOUGH_ROWS = 250_000  # percentiles of more are taken from the first levels of detail
 
@@ -473,7 +474,8 @@ def automatic_axis(
     if exact:
         ends = np.array([values.min(), values.max()], np.float64)
     else:
-        ends = np.percentile(values, PERCENTILES).astype(np.float64)
+        share = LOG_PERCENTILES if scale.name == "log" else PERCENTILES
+        ends = np.percentile(values, share).astype(np.float64)
     low, high = map(float, scale.to(ends))
     span = high - low
     padding = PADDING * span if span > 0 else max(0.5, abs(low) * PADDING)

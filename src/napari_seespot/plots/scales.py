@@ -21,7 +21,7 @@ __all__ = ["LINEAR", "PlotScale", "ScaledAxis"]
 
 Limits = tuple[float, float, float, float]
 
-_SPACING = {"bottom": 55.0, "left": 26.0}
+_SPACING = {"bottom": 45.0, "left": 24.0}
 """Pixels that a tick's text needs along its axis."""
 
 _FARTHEST = 1e300  # beyond, a value of a curved scale is no float64 any more
@@ -97,18 +97,18 @@ class PlotScale:
             parts.append(start + share * (stop - start))
         return self.back(np.vstack(parts))
 
-    def ticks(self, low: float, high: float, most: int) -> list[float]:
+    def ticks(self, low: float, high: float, most: float) -> list[float]:
         """Return values between two places that deserve a tick.
 
         Parameters
         ----------
         low, high : float
             Places.
-        most : int
+        most : float
             How many texts have room side by side.
         """
         first, last = map(float, self.back([low, high]))
-        room = (high - low) / max(most, 1)
+        room = (high - low) / max(most, 1.0)
         chosen: list[float] = []
         places: list[float] = []
         for candidates in _candidates(first, last, self.name):
@@ -169,7 +169,7 @@ class ScaledAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph is Any
             levels: list[tuple[float | None, list[float]]]
             levels = super().tickValues(low, high, size)
             return levels
-        most = int(size / _SPACING[self.orientation])
+        most = size / _SPACING[self.orientation]
         values = self.plot_scale.ticks(low, high, most)
         return [(None, self.plot_scale.to(values).tolist())]
 
