@@ -27,6 +27,7 @@ __all__ = [
     "auto_contrast",
     "image_arguments",
     "load_look",
+    "middle_of_view",
     "open_images",
     "other_channels",
     "retry_images",
@@ -159,7 +160,7 @@ def add_crop(
         The session has no viewer.
     """
     images = _images_of(session)
-    center = _middle_of_view(session) if row is None else session.position(row)
+    center = middle_of_view(session) if row is None else session.position(row)
     return images.crop(center, size, channels)
 
 
@@ -215,8 +216,19 @@ def _find(session: Session, name: str, where: str) -> ChannelImage:
     return image
 
 
-def _middle_of_view(session: Session) -> tuple[float, float, float]:
-    """Return (z, y, x) in voxels of level 0."""
+def middle_of_view(session: Session) -> tuple[float, float, float]:
+    """Return the middle of what a session's viewer shows.
+
+    Returns
+    -------
+    tuple of float
+        (z, y, x) in voxels of level 0.
+
+    Raises
+    ------
+    StateError
+        No image is shown.
+    """
     viewer = session.viewer
     place = list(viewer.dims.point[-3:])
     for axis, value in zip(
