@@ -129,6 +129,7 @@ def open_seespot(viewer, url: str):
     from napari_seespot._addresses import StorageOptions
     from napari_seespot.image_layers import ImageLayers
     from napari_seespot.images import open_channels
+    from napari_seespot.layers import load_units
     from napari_seespot.turns import Turns
     from napari_seespot.widgets._defer import once
 
@@ -137,6 +138,7 @@ def open_seespot(viewer, url: str):
     images, errors = open_channels(uris, storage=storage)
     if errors:
         raise SystemExit(str(errors))
+    load_units()  # as `open_images` does
     for image in images.values():
         # the same for both readers, so that it costs neither a request
         image._contrast = CONTRAST

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from numcodecs import Blosc
 
-from napari_seespot import _requests, looks
+from napari_seespot import _requests, _zarr_store, looks
 from napari_seespot._chunk_reader import reader
 from napari_seespot._zarr_store import Folder
 from napari_seespot.crops import crop, level_for_volume
@@ -277,6 +279,98 @@ def test_failures_are_told_once_crossed_out_and_retried(tmp_path):
     np.testing.assert_array_equal(shown(layer), true_plane(layer, stored))
     assert not marks.visible
     assert image.failures == set()
+
+
+class FaultyHandler(BaseHTTPRequestHandler):
+    """Serves a folder; chunks of channel 488 as badly as the server is told to."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        """Keep the output of the tests clean."""
+
+    def do_GET(self):
+        fault = self.server.fault
+        if fault is None or not re.search(r"488\.zarr/\d(/\d+)+$", self.path):
+            path = self.server.folder / self.path.lstrip("/")
+            found = path.is_file()
+            self.answer(200 if found else 404, path.read_bytes() if found else b"")
+        elif isinstance(fault, int):
+            self.answer(fault, b"SlowDown")
+        elif fault == "lost":
+            self.close_connection = True
+        elif fault == "rubbish":
+            self.answer(200, b"no frame of any codec" * 9)
+        else:
+            self.drip()
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def drip(self):
+        """Send a byte now and then, so that no single read takes long."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        try:
+            while self.server.fault == "drip":
+                self.wfile.write(b"x")
+                time.sleep(0.02)
+        except OSError:  # the reader has had enough
+            return
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    with ThreadingHTTPServer(("127.0.0.1", 0), FaultyHandler) as server:
+        server.folder, server.fault = tmp_path, None
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.fault = None
+        server.shutdown()
+
+
+@pytest.mark.parametrize("fault", [403, 503, 429, 500, "lost", "drip", "rubbish"])
+def test_a_failing_server(faulty, tmp_path, monkeypatch, fault):
+    monkeypatch.setattr(_zarr_store, "CHUNK_SECONDS", 0.5)
+    pairs = []
+    for channel in ("488", "514"):
+        _, stored = write(tmp_path, channel)
+        address = f"http://127.0.0.1:{faulty.server_port}/channel_{channel}.zarr"
+        image = ChannelImage.open(address, channel=channel)
+        _ = image.contrast_limits
+        pairs.append((image, stored))
+    reader().clear()
+    faulty.fault = fault
+    window, viewer = Window(), ViewerModel()
+    layers = ImageLayers(viewer, window.defer)
+    before = len(notification_manager.records)
+    bad, good = (layers.add(image) for image, _ in pairs)
+    viewer.dims.point = (8, 0, 0)
+    window.settle(layers)
+    viewer.dims.point = (40, 0, 0)
+    window.settle(layers)
+    window.turn()
+    (told,) = notification_manager.records[before:]
+    assert told.message.startswith("Channel 488: parts of the image could not be read")
+    assert (shown(bad) == 0).all()
+    np.testing.assert_array_equal(shown(good), true_plane(good, pairs[1][1]))
+    assert viewer.layers["Unreadable"].visible
+    assert not pairs[1][0].failures
+    faulty.fault = None
+    told.actions[0][1]()
+    window.settle(layers)
+    window.turn()
+    np.testing.assert_array_equal(shown(bad), true_plane(bad, pairs[0][1]))
+    assert not viewer.layers["Unreadable"].visible
+    assert len(notification_manager.records) == before + 1
+    layers.close()
 
 
 def test_masks_are_labels(tmp_path):

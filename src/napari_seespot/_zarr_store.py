@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Folder", "ReadStore", "array_from_document"]
 
+CHUNK_SECONDS = 30.0  # for one object or a span of it, all attempts together
 RECHECK_SECONDS = 60.0  # how long it is believed that 403 means "absent"
 
 # No writer makes this key: what a store answers for it, it answers for any
@@ -86,7 +87,7 @@ class Folder:
         ------
         OSError
             Access was refused, or the store failed `ATTEMPTS` times or did not
-            answer within `DEADLINE`.
+            answer within `CHUNK_SECONDS`.
         """
         try:
             return await self._fetch(key, span)
@@ -139,7 +140,7 @@ class Folder:
         fs, path = filesystem(address, self.storage)
 
         async def fetch() -> bytes:
-            return await patiently(lambda: get(fs, path, span))
+            return await patiently(lambda: get(fs, path, span), CHUNK_SECONDS)
 
         if asyncio.get_running_loop() is fs.loop:
             return await fetch()

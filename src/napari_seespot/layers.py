@@ -27,6 +27,7 @@ __all__ = [
     "auto_contrast",
     "image_arguments",
     "load_look",
+    "load_units",
     "middle_of_view",
     "open_images",
     "other_channels",
@@ -68,7 +69,7 @@ def open_images(
             images.append(dataset.images[channel])
         except SeeSpotError as error:
             problems.append(f"Channel {channel} is left out. {error}")
-    _load_units()
+    load_units()
     if images:
         # read here, not in the viewer's thread, and of all channels together
         with ThreadPoolExecutor(len(images)) as pool:
@@ -76,7 +77,7 @@ def open_images(
     return images, problems
 
 
-def _load_units() -> None:
+def load_units() -> None:
     """Have napari's table of units read, which its first layer would wait for."""
     import pint
 
