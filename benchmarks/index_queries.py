@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,13 +48,12 @@ def filters(spots: Spots) -> tuple[np.ndarray, np.ndarray]:
 
 
 def times_ms(index: SpotIndex, boxes: list[Box], **options: np.ndarray) -> list[float]:
-    """Return what each query takes, the first ones (warm-up) left out."""
-    times = []
-    for box in (*boxes[:3], *boxes):
-        start = time.perf_counter()
-        index.choose(box, LIMIT, **options)
-        times.append(1e3 * (time.perf_counter() - start))
-    return times[3:]
+    """Return what each query takes, the median of three times."""
+    index.choose(boxes[0], LIMIT, **options)
+    return [
+        median_ms(lambda b=box: index.choose(b, LIMIT, **options), 3, warm_up=0)
+        for box in boxes
+    ]
 
 
 def brute_force(spots: Spots, box: Box) -> np.ndarray:

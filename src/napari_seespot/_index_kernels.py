@@ -1,9 +1,11 @@
 """Compiled loops of the index: one pass over a slice of rows.
 
-Rows are taken in blocks: a first loop without branches marks those in the
-box (compilers turn it into vector instructions), a second one reads the codes
-of blocks that have any. They are compiled on first use and kept on disk by
-numba. `where` is a mask of all rows, or of length 0 where every row passes.
+Rows are taken in blocks: first loops without branches mark those in the box
+(compilers turn them into vector instructions), a last one reads the codes of
+blocks that have any. Of the box only the window is looked at, on axes `a` and `b`,
+the narrower one first: a slice's rows are those of its z. The loops are compiled on
+first use and kept on disk by numba. `where` is a mask of all rows, or of length 0
+where every row passes.
 """
 
 from __future__ import annotations
@@ -18,38 +20,34 @@ _BLOCK = 2048
 
 @njit(cache=True, nogil=True)
 def _mark(  # type: ignore[no-untyped-def]  # numba infers the types
-    first, size, z, y, x, low, high, where, marks
+    first, size, a, b, low, high, where, marks
 ):
-    """Mark the rows of a block that are in the box; return whether any is."""
-    y0, y1 = low[1], high[1]
+    """Mark the rows of a block that are in the window; return whether any is."""
+    a0, a1, b0, b1 = low[0], high[0], low[1], high[1]
     some = np.uint8(0)
-    ys = y[first : first + size]
+    values = a[first : first + size]
     for i in range(size):
-        mark = np.uint8(ys[i] >= y0) & np.uint8(ys[i] <= y1)
+        mark = np.uint8(values[i] >= a0) & np.uint8(values[i] <= a1)
         marks[i] = mark
         some |= mark
     if not some:
         return False
-    z0, z1, x0, x1 = low[0], high[0], low[2], high[2]
-    zs = z[first : first + size]
-    xs = x[first : first + size]
+    some = np.uint8(0)
+    values = b[first : first + size]
     for i in range(size):
-        marks[i] &= (
-            np.uint8(xs[i] >= x0)
-            & np.uint8(xs[i] <= x1)
-            & np.uint8(zs[i] >= z0)
-            & np.uint8(zs[i] <= z1)
-        )
-    if where.shape[0] > 0:
+        mark = marks[i] & np.uint8(values[i] >= b0) & np.uint8(values[i] <= b1)
+        marks[i] = mark
+        some |= mark
+    if some and where.shape[0] > 0:
         passes = where[first : first + size]
         for i in range(size):
             marks[i] &= np.uint8(passes[i])
-    return True
+    return some != 0
 
 
 @njit(cache=True, nogil=True)
 def collect(  # type: ignore[no-untyped-def]  # numba infers the types
-    start, stop, z, y, x, code, low, high, allowed, where, out, n
+    start, stop, a, b, code, low, high, allowed, where, out, n
 ):
     """Append to `out` from `n` on the rows in the box; return the new `n`.
 
@@ -58,7 +56,7 @@ def collect(  # type: ignore[no-untyped-def]  # numba infers the types
     marks = np.empty(_BLOCK, np.uint8)
     for first in range(start, stop, _BLOCK):
         size = min(_BLOCK, stop - first)
-        if not _mark(first, size, z, y, x, low, high, where, marks):
+        if not _mark(first, size, a, b, low, high, where, marks):
             continue
         codes = code[first : first + size]
         for i in range(size):
@@ -69,13 +67,13 @@ def collect(  # type: ignore[no-untyped-def]  # numba infers the types
 
 @njit(cache=True, nogil=True)
 def count_codes(  # type: ignore[no-untyped-def]  # numba infers the types
-    start, stop, z, y, x, code, low, high, allowed, where, counts
+    start, stop, a, b, code, low, high, allowed, where, counts
 ):
     """Add to `counts` how many rows of each code are in the box."""
     marks = np.empty(_BLOCK, np.uint8)
     for first in range(start, stop, _BLOCK):
         size = min(_BLOCK, stop - first)
-        if not _mark(first, size, z, y, x, low, high, where, marks):
+        if not _mark(first, size, a, b, low, high, where, marks):
             continue
         codes = code[first : first + size]
         for i in range(size):

@@ -113,14 +113,14 @@ class SpotIndex:
     ) -> np.ndarray:
         """Return how many rows of each code in a box pass, int64, (n_codes,)."""
         allowed, mask = self._filters(allowed, where)
-        low, high = box.ends
+        *arrays, low, high = self._window(box)
         halves = _halves(self._slices(box))
         counts = np.zeros((len(halves), self._n_codes), np.int64)
 
         def count(place: int) -> None:
             for start, stop in halves[place]:
                 kernels.count_codes(
-                    start, stop, *self._arrays, low, high, allowed, mask, counts[place]
+                    start, stop, *arrays, low, high, allowed, mask, counts[place]
                 )
 
         _run(count, len(halves))
@@ -190,9 +190,13 @@ class SpotIndex:
         keep[equal[np.argsort(ids[equal], kind="stable")[:missing]]] = True
         return rows[keep]
 
-    @property
-    def _arrays(self) -> tuple[np.ndarray, ...]:
-        return self._z, self._y, self._x, self._spots.code
+    def _window(self, box: Box) -> tuple[np.ndarray, ...]:
+        """Return what the kernels look at: two axes, codes, low and high ends."""
+        low, high = box.ends
+        # The narrower axis leaves fewer rows for which the other one is read.
+        order = [2, 1] if high[2] - low[2] < high[1] - low[1] else [1, 2]
+        first, second = ((self._y, self._x)[axis - 1] for axis in order)
+        return first, second, self._spots.code, low[order], high[order]
 
     def _filters(
         self, allowed: np.ndarray | None, where: np.ndarray | None
@@ -220,7 +224,7 @@ class SpotIndex:
         where: np.ndarray | None,
     ) -> list[np.ndarray]:
         allowed, mask = self._filters(allowed, where)
-        low, high = box.ends
+        *arrays, low, high = self._window(box)
         halves = _halves(slices)
         found: list[np.ndarray] = [np.zeros(0, np.int64)] * len(halves)
 
@@ -230,7 +234,7 @@ class SpotIndex:
             n = 0
             for start, stop in halves[place]:
                 n = kernels.collect(
-                    start, stop, *self._arrays, low, high, allowed, mask, out, n
+                    start, stop, *arrays, low, high, allowed, mask, out, n
                 )
             found[place] = out[:n]
 
