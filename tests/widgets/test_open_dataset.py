@@ -920,8 +920,12 @@ def test_the_dock_goes_behind_the_spots(window, in_window, qtbot, tables_folder)
     open_folder(in_window, qtbot, tables_folder)
     main = window.window.main_menu.window()
     own = module._dock_of(in_window)
-    titles = [dock.windowTitle() for dock in main.tabifiedDockWidgets(own)]
-    assert any(title.startswith("Spots") for title in titles)
+
+    def is_behind():
+        titles = [dock.windowTitle() for dock in main.tabifiedDockWidgets(own)]
+        return any(title.startswith("Spots") for title in titles)
+
+    qtbot.waitUntil(is_behind, timeout=20_000)
 
 
 def test_an_error_in_a_window_is_a_notification(

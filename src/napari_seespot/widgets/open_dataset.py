@@ -361,7 +361,9 @@ class OpenDatasetWidget(SessionDock):
             self._say(str(result), error=True)
         elif self._session is not None:
             self._say_opened(self._session.dataset)
-            self._make_room()
+            if self._session.viewing is not None:
+                # The docks open some turns later; this is done after them.
+                self._session.viewing.turns.add(self._make_room)
 
     def _say_opened(self, dataset: Dataset) -> None:
         notes = (f"{note[:1].upper()}{note[1:]}".rstrip(".") for note in dataset.notes)
@@ -370,7 +372,7 @@ class OpenDatasetWidget(SessionDock):
     def _make_room(self) -> None:
         """Go behind the *Spots* dock: three docks do not fit above each other."""
         window = getattr(self._viewer, "window", None)
-        if window is None:
+        if window is None or self._session is None:  # or closed meanwhile
             return
         names = [name for name in window.dock_widgets if name.startswith("Spots (")]
         docks = [_dock_of(window.dock_widgets[name]) for name in names[:1]]
