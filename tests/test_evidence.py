@@ -135,5 +135,7 @@ def test_spots_near(dataset: nss.Dataset, index: SpotIndex) -> None:
     frame = dataset.spots.to_pandas()
     center = frame[["z", "y", "x"]].to_numpy(float)[50]
     found = spots_near(index, center, (2, 30, 40))
-    inside = (np.abs(frame[["z", "y", "x"]] - center) <= np.array([2, 30, 40])).all(axis=1)
+    inside = (np.abs(frame[["z", "y", "x"]] - center) <= np.array([2, 30, 40])).all(
+        axis=1
+    )
     assert sorted(found) == sorted(np.flatnonzero(inside))

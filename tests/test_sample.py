@@ -683,7 +683,7 @@ def test_cancelling_at_any_step_leaves_nothing(tmp_path, images):
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(sample, "_SAMPLE_SPOTS", 200)
+    monkeypatch.setitem(sample.SAMPLES, "sample", (SAMPLE_NAME, 200, True))
 
 
 def not_called(*_):

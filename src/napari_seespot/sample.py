@@ -31,9 +31,9 @@ SAMPLE_NAME = "hcr-sample-v1"
 """The built-in sample's folder; a sample that looks different gets a new number."""
 
 _CHANNELS = ("488", "514", "561", "594", "638")
-_SAMPLE_SPOTS = 20_000
+
 SAMPLES = {
-    "sample": (SAMPLE_NAME, _SAMPLE_SPOTS, True),
+    "sample": (SAMPLE_NAME, 20_000, True),
     "sample-million": ("hcr-sample-million-v1", 1_000_000, False),
 }
 """The built-in samples, as `open_dataset` calls them: folder, spots, images."""
