@@ -25,6 +25,8 @@ def screenshot(viewer: Any, path: Path, size: tuple[int, int]) -> Path:
     """Write a picture of the viewer's window to a PNG file and close the viewer."""
     viewer.window.resize(*size)
     settle(3.0)
+    viewer.reset_view()  # the window was smaller when its view was chosen
+    settle(0.5)
     viewer.window.screenshot(path=str(path), canvas_only=False, flash=False)
     viewer.close()
     settle(0.2)
