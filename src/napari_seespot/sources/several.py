@@ -166,20 +166,20 @@ def _common_ratios(datasets: Sequence[Dataset], channels: Sequence[str]) -> Any:
 def _notes(
     datasets: Sequence[Dataset], names: Sequence[str], first: Dataset
 ) -> list[str]:
-    notes = [
-        f"{len(datasets)} datasets are open together: z, y and x are counted as each "
-        "of them has them, and the images are those of "
-        f"{names[datasets.index(first)]}"
-    ]
+    told = f"{len(datasets)} datasets are open together: z, y and x are counted as "
+    told += "each of them has them"
+    if len(first.images):
+        told += f", and the images are those of {names[datasets.index(first)]}"
+    notes = [told]
     offsets = new_ids([dataset.spots for dataset in datasets])
     if offsets is None:
         notes.append("spot_id is numbered anew: their own are not counted from 1")
     else:
-        told = ", ".join(
+        added = ", ".join(
             f"{offset:,} ({name})"
             for offset, name in zip(offsets[1:], names[1:], strict=True)
         )
-        notes.append(f"spot_id is each dataset's own plus 0 ({names[0]}), {told}")
+        notes.append(f"spot_id is each dataset's own plus 0 ({names[0]}), {added}")
     for dataset, name in zip(datasets, names, strict=True):
         notes += [f"{name}: {note}" for note in dataset.notes]
     return notes
