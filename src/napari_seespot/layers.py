@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot import looks
@@ -81,8 +82,15 @@ def load_units() -> None:
     """Have napari's table of units read, which its first layer would wait for."""
     import pint
 
-    # pint leaves this function without types
-    pint.get_application_registry().Unit("micrometer")  # type: ignore[no-untyped-call]
+    # pint reads its table when it is first asked, and has no unit for another
+    # thread that asks meanwhile: two datasets may be opened side by side.
+    with _UNITS:
+        # pint leaves this function without types
+        registry = pint.get_application_registry()  # type: ignore[no-untyped-call]
+        registry.Unit("micrometer")
+
+
+_UNITS = Lock()
 
 
 def add_image_layer(viewer: Any, image: ChannelImage, **options: Any) -> Any:

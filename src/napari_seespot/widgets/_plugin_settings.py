@@ -46,6 +46,7 @@ class PluginSettings:
             cache_folder=self.cache_folder or None,
             cache_gb=self.cache_size_gb,
             chunks_mb=self.cache_chunks_mb,
+            scheduler=self.compute_scheduler,
         )
 
     def new_state(self) -> State:
