@@ -10,9 +10,11 @@ import pandas as pd
 from napari_seespot.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_seespot.dataset import Dataset
 
-__all__ = ["cell_table", "rows_of_cells"]
+__all__ = ["cell_table", "cell_text", "cells_of", "rows_of_cells"]
 
 
 def cell_table(dataset: Dataset, where: np.ndarray | None = None) -> pd.DataFrame:
@@ -41,11 +43,7 @@ def cell_table(dataset: Dataset, where: np.ndarray | None = None) -> pd.DataFram
         When the table has no `cell_id`.
     """
     spots = dataset.spots
-    if "cell_id" not in spots.columns:
-        raise NotFoundError(
-            "the spots have no cell_id", where=dataset.name, hint="It was not segmented"
-        )
-    cell, code = spots.column("cell_id"), spots.code
+    cell, code = _cells(dataset), spots.code
     chosen = cell != 0 if where is None else (cell != 0) & where
     cells, place = np.unique(cell[chosen], return_inverse=True)
     n = len(spots.channels)
@@ -81,8 +79,61 @@ def _gene_name(dataset: Dataset, channel: str) -> str:
     return f"{gene} {channel}" if shared else gene
 
 
-def rows_of_cells(dataset: Dataset, cell_ids: np.ndarray) -> np.ndarray:
-    """Return which rows lie in some cells; bool, shape (n,)."""
+def rows_of_cells(dataset: Dataset, cell_ids: Iterable[int]) -> np.ndarray:
+    """Return which rows lie in some cells; bool, shape (n,).
+
+    Raises
+    ------
+    NotFoundError
+        When the table has no `cell_id`.
+    """
+    cells, wanted = _cells(dataset), np.fromiter(cell_ids, np.int64)
+    # One comparison takes a fifth of the time of a search.
+    return cells == wanted[0] if len(wanted) == 1 else np.isin(cells, wanted)
+
+
+def cells_of(dataset: Dataset, mask: np.ndarray) -> np.ndarray:
+    """Return the ids of the cells in which the rows of a mask lie, sorted.
+
+    Raises
+    ------
+    NotFoundError
+        When the table has no `cell_id`.
+    """
+    found = np.unique(_cells(dataset)[mask])
+    return found[found > 0]
+
+
+def _cells(dataset: Dataset) -> np.ndarray:
     if "cell_id" not in dataset.spots.columns:
-        raise NotFoundError("the spots have no cell_id", where=dataset.name)
-    return np.isin(dataset.spots.column("cell_id"), np.asarray(cell_ids))
+        raise NotFoundError(
+            "the spots' cells are not known",
+            where=dataset.name,
+            expected="a column cell_id",
+        )
+    return dataset.spots.column("cell_id")
+
+
+def cell_text(table: pd.DataFrame, cell: int) -> str:
+    """Return a cell's counts before and after the unmixing in a few words.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `cell_table`.
+    cell : int
+    """
+    if cell not in table.index:
+        return f"cell {cell}: no spots"
+    row = table.loc[cell]
+    ending = " mixed"
+    genes = [name.removesuffix(ending) for name in table if name.endswith(ending)]
+    counts = ", ".join(
+        f"{gene} {row[f'{gene} mixed']:,} → {row[f'{gene} unmixed']:,}"
+        for gene in genes
+        if row[f"{gene} mixed"] or row[f"{gene} unmixed"]
+    )
+    return (
+        f"cell {cell}: {row['spots']:,} spots, {row['reassigned']:,} reassigned, "
+        f"{row['removed']:,} removed; {counts}"
+    )

@@ -131,6 +131,9 @@ class Dataset:
         What a user should know: ``"removed spots are unknown: ..."``.
     info : mapping
         What else the source knows (its manifest, for one).
+    server : str or None
+        The address of the SeeSpot server that it came from; it may hold a password,
+        and is never shown or saved.
     """
 
     name: str
@@ -145,6 +148,7 @@ class Dataset:
     min_dists: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     info: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    server: str | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         return (

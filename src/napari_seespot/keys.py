@@ -1,7 +1,8 @@
-"""Keys on the viewer: undo, pairs, the way back.
+"""Keys on the viewer: undo, pairs, the way back, help; and a list of all keys.
 
-A key that napari or another plugin has bound to the viewer stays theirs. A
-layer's own keys come before the viewer's, as everywhere in napari: with a
+They are napari's actions: *Preferences > Shortcuts* lists them, and a user may change
+them there. A key that napari has bound stays napari's. Whatever is bound to one viewer
+comes before them, and so does a layer's own key, as everywhere in napari: with a
 labels layer active, ``[`` still makes the brush smaller.
 """
 
@@ -10,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_seespot import sessions
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_seespot.session import Session
 
-__all__ = ["KEYS", "Key", "ViewerKeys", "step_pair"]
+__all__ = ["DOCK_KEYS", "KEYS", "Key", "offer_keys", "shortcuts", "step_pair"]
 
 
 def step_pair(session: Session, step: int) -> None:
@@ -35,6 +38,8 @@ class Key:
     ----------
     name : str
         As napari calls it.
+    action : str
+        As napari's settings call what it does.
     text : str
         What it does, for tool tips and the list of keys.
     do : callable
@@ -42,78 +47,132 @@ class Key:
     """
 
     name: str
+    action: str
     text: str
     do: Callable[[Session], Any]
 
     @property
     def shown(self) -> str:
         """The key as keyboards and menus call it."""
-        return self.name.replace("Control", "Ctrl").replace("-", "+")
+        return _shown(self.name)
+
+
+def _shown(name: str) -> str:
+    return name.replace("Control", "Ctrl").replace("-", "+")
+
+
+def _key(name: str, action: str, text: str, do: Callable[[Session], Any]) -> Key:
+    return Key(name, f"napari-seespot:{action}", text, do)
 
 
 KEYS = (
-    Key("Control-Z", "Take the last change back", lambda session: session.undo()),
-    Key("Control-Shift-Z", "Make it again", lambda session: session.redo()),
-    Key("[", "Previous pair of channels", lambda session: step_pair(session, -1)),
-    Key("]", "Next pair of channels", lambda session: step_pair(session, 1)),
-    Key("Alt-Left", "Return to where one was", lambda session: session.go_back()),
-    Key("Control-D", "Select nothing", lambda session: session.clear_selection()),
-    Key(
-        "Control-I", "Invert the selection", lambda session: session.invert_selection()
+    _key("Control-Z", "undo", "Take the last change back", lambda one: one.undo()),
+    _key("Control-Shift-Z", "redo", "Make it again", lambda one: one.redo()),
+    _key(
+        "[",
+        "previous_pair",
+        "Previous pair of channels",
+        lambda one: step_pair(one, -1),
+    ),
+    _key("]", "next_pair", "Next pair of channels", lambda one: step_pair(one, 1)),
+    _key("Alt-Left", "go_back", "Return to where one was", lambda one: one.go_back()),
+    _key(
+        "Control-D",
+        "select_nothing",
+        "Select nothing",
+        lambda one: one.clear_selection(),
+    ),
+    _key(
+        "Control-I",
+        "invert_selection",
+        "Invert the selection",
+        lambda one: one.invert_selection(),
+    ),
+    _key(
+        "Control-K",
+        "list_keys",
+        "List all keys",
+        lambda one: one.dock_wanted.emit("Keys"),
     ),
 )
 """In the order in which they are listed."""
 
+DOCK_KEYS: dict[str, dict[str, str]] = {
+    "Channel pairs": {
+        "[ ]": "Previous and next pair",
+        "A": "Automatic axes",
+        "Shift, Alt or both while drawing": (
+            "Add to the selection, subtract from it, intersect with it"
+        ),
+        "Enter": "Close a polygon that is being drawn",
+        "Backspace": "Take its last corner back",
+        "Esc": "Give it up",
+    },
+    "Table": {
+        "1 to 9": "Give the chosen spots the label of that key",
+        "0 or Delete": "Take their label away",
+        "Up, Down, Page up, Page down": (
+            "Walk through the spots; the viewer flies along"
+        ),
+        "Enter": "Fly to the spot again",
+        "F2": "Write a label",
+        "Ctrl+C": "Copy the chosen rows",
+    },
+    "Filters": {
+        "Left, Right": (
+            "On a histogram: move the chosen end of the range; with Shift ten times "
+            "as far"
+        ),
+        "Space": "Choose the other end",
+        "Home, End": "Move the chosen end to where the column begins or ends",
+        "Delete": "Let the range go",
+    },
+    "Review": {"1 2 3 4": "Right, wrong, unsure, skip"},
+}
+"""What keys do while a dock has the focus."""
 
-class ViewerKeys:
-    """The keys of a session on its viewer.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer or ViewerModel
-    session : Session
+def shortcuts(key: Key) -> tuple[str, ...]:
+    """Return the keys that do what this one does by default, as menus call them.
 
-    Attributes
-    ----------
-    bound : tuple of Key
-        Those that nobody else had bound.
+    Others where the user has changed them in napari's preferences.
     """
+    from napari.settings import get_settings
 
-    def __init__(self, viewer: Any, session: Session) -> None:
-        self._viewer = viewer
-        self._actions: dict[str, Callable[[Any], None]] = {}
-        bound = []
-        for key in KEYS:
-            action = _action(key, session)
-            try:
-                if _is_taken(viewer, key):
-                    continue
-                viewer.bind_key(key.name, action)
-            except ValueError:  # bound to this viewer
-                continue
-            self._actions[key.name] = action
-            bound.append(key)
-        self.bound = tuple(bound)
-
-    def close(self) -> None:
-        """Give back the keys that are still ours."""
-        for name, action in self._actions.items():
-            if any(bound is action for bound in self._viewer.keymap.values()):
-                self._viewer.bind_key(name, None)
-        self._actions.clear()
+    chosen = get_settings().shortcuts.shortcuts.get(key.action)
+    return (key.shown,) if chosen is None else tuple(str(one) for one in chosen)
 
 
-def _action(key: Key, session: Session) -> Callable[[Any], None]:
-    def act(_viewer: Any) -> None:
-        if not session.is_closed:
+def offer_keys() -> None:
+    """Have napari know the keys, once; they act on the session of their viewer."""
+    from napari.components import ViewerModel
+    from napari.settings import get_settings
+    from napari.utils.action_manager import action_manager
+
+    chosen = get_settings().shortcuts.shortcuts
+    for key in KEYS:
+        if key.action in _offered:
+            continue
+        _offered.add(key.action)
+        text = f"{key.text} (napari-seespot)"
+        action_manager.register_action(key.action, _command(key), text, ViewerModel)
+        for name in chosen.get(key.action, (key.name,)):
+            if not _is_taken(ViewerModel, _shown(str(name))):
+                action_manager.bind_shortcut(key.action, name)
+
+
+_offered: set[str] = set()
+
+
+def _command(key: Key) -> Callable[[Any], None]:
+    def act(viewer: Any) -> None:
+        session = sessions.current(viewer)
+        if session is not None:
             key.do(session)
 
-    act.__doc__ = f"{key.text} (napari SeeSpot)."  # napari lists it
+    act.__doc__ = f"{key.text} (napari-seespot)."
     return act
 
 
-def _is_taken(viewer: Any, key: Key) -> bool:
-    # napari binds its shortcuts to the class of the viewer's model, whatever class
-    # the viewer itself is of.
-    keymaps = (vars(kind).get("class_keymap", {}) for kind in type(viewer).__mro__)
-    return any(str(binding) == key.shown for keymap in keymaps for binding in keymap)
+def _is_taken(model: Any, shown: str) -> bool:
+    return any(str(binding) == shown for binding in model.class_keymap)

@@ -190,10 +190,21 @@ class Selecting:
         others = ~self._selected()
         return self.select_rows(others if where is None else others & where)
 
-    def select_cells(self) -> int:
-        """Grow the selection to all rows that pass in the cells of its spots.
+    def select_cells(
+        self, cells: Iterable[int] | None = None, mode: str = "replace"
+    ) -> int:
+        """Select the spots of some cells, or grow the selection to whole cells.
 
-        Spots that lie in no cell stay selected, and add none.
+        Parameters
+        ----------
+        cells : iterable of int, optional
+            Of which all spots are selected, also those that do not pass: a cell's
+            counts before the unmixing need its removed spots. By default the
+            cells of the selected spots, of which those that pass are added; spots
+            that lie in no cell stay selected, and add none.
+        mode : str
+            ``"replace"``, ``"add"``, ``"subtract"`` or ``"intersect"``, where
+            cells are given.
 
         Returns
         -------
@@ -205,16 +216,12 @@ class Selecting:
         NotFoundError
             When the dataset does not tell cells.
         """
-        spots = self.dataset.spots
-        if "cell_id" not in spots.columns:
-            raise NotFoundError(
-                "the spots' cells are not known",
-                where=self.dataset.name,
-                expected="a column cell_id",
-            )
-        cells, selected = spots.column("cell_id"), self._selected()
-        wanted = np.unique(cells[selected])
-        inside = np.isin(cells, wanted[wanted > 0])
+        from napari_seespot.cells import cells_of, rows_of_cells
+
+        if cells is not None:
+            return self.select_rows(rows_of_cells(self.dataset, cells), mode)
+        selected = self._selected()
+        inside = rows_of_cells(self.dataset, cells_of(self.dataset, selected))
         where = self.view.where
         return self.select_rows(inside if where is None else inside & where, "add")
 

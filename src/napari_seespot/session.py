@@ -56,8 +56,12 @@ class Session(Selecting):
         Emitted by `go_to` with the row to fly to.
     picked : psygnal.Signal
         Emitted with the row of a spot that was clicked on in the viewer.
+    cell_picked : psygnal.Signal
+        Emitted with the cell_id of a cell that was clicked on in the viewer.
     returned : psygnal.Signal
         Emitted by `go_back` with the `Place` to go back to.
+    dock_wanted : psygnal.Signal
+        Emitted with the name of a dock to show in front.
 
     Raises
     ------
@@ -69,7 +73,9 @@ class Session(Selecting):
     closed = Signal()
     moved = Signal(int)
     picked = Signal(int)
+    cell_picked = Signal(int)
     returned = Signal(object)
+    dock_wanted = Signal(str)
 
     def __init__(self, dataset: Dataset, state: State | None = None) -> None:
         self.dataset = dataset

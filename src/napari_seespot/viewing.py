@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot import sessions
+from napari_seespot.cell_picking import CellPicker
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.image_layers import ImageLayers
-from napari_seespot.keys import ViewerKeys
+from napari_seespot.keys import offer_keys
 from napari_seespot.overlay import SpotOverlay
 from napari_seespot.turns import Turns
 
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
     from napari_seespot.overlay import Defer
     from napari_seespot.session import Session
 
-__all__ = ["PLUGIN", "Viewing", "restore_camera", "show_session", "tell"]
+__all__ = [
+    "PLUGIN",
+    "Viewing",
+    "raise_dock",
+    "restore_camera",
+    "show_session",
+    "tell",
+]
 
 PLUGIN = "napari-seespot"
 _DOCKS = ("Spots", "Channel pairs")
@@ -99,8 +107,8 @@ class Viewing:
         session.viewer = viewer
         session.viewing = self
         self.overlay: Any = None
-        self.keys: ViewerKeys | None = None
         self.images: Any = None
+        self._cells: CellPicker | None = None
         self.borrowed: list[Any] = []
         self._window_is_gone = False
         self.turns = Turns()
@@ -112,7 +120,9 @@ class Viewing:
         self.overlay = SpotOverlay(viewer, session, defer)
         session.moved.connect(self._fly)
         session.returned.connect(self._return)
-        self.keys = ViewerKeys(viewer, session)
+        session.dock_wanted.connect(self._raise_dock)
+        offer_keys()
+        self._cells = CellPicker(viewer, session)
         if hasattr(viewer, "window"):
             # napari tells nobody that a window was closed; its menu bar is public.
             window = viewer.window.main_menu.window()
@@ -133,6 +143,9 @@ class Viewing:
         window = self.viewer.window
         if f"{name} ({PLUGIN})" not in window.dock_widgets:
             window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+
+    def _raise_dock(self, name: str) -> None:
+        raise_dock(self.viewer, name)
 
     def finish(self) -> None:
         """Add now the channels and docks that are still to come."""
@@ -203,8 +216,9 @@ class Viewing:
     def _close(self) -> None:
         self.session.moved.disconnect(self._fly, missing_ok=True)
         self.session.returned.disconnect(self._return, missing_ok=True)
-        if self.keys is not None:
-            self.keys.close()
+        self.session.dock_wanted.disconnect(self._raise_dock, missing_ok=True)
+        if self._cells is not None:
+            self._cells.close()
         self.turns.clear()
         sessions.forget(self.viewer, self.session)
         if self.overlay is not None:
@@ -231,6 +245,26 @@ class Viewing:
             if self.viewer.dims.ndim == len(order):
                 self.viewer.dims.order = order
             self._return(place)
+
+
+def raise_dock(viewer: Any, name: str) -> None:
+    """Show a dock of this plugin in front; open it where it is closed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Nothing happens where it has no window.
+    name : str
+        As in napari's menu.
+    """
+    window = getattr(viewer, "window", None)
+    if window is None:
+        return
+    # The one that is there is returned; napari opens no dock twice.
+    dock, _widget = window.add_plugin_dock_widget(PLUGIN, name, tabify=False)
+    if hasattr(dock, "raise_"):
+        dock.show()
+        dock.raise_()
 
 
 def tell(messages: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +51,15 @@ class Asked:
         None where an answer was saved and nobody knows.
     storage : StorageOptions or None
         How the images are reached.
+    server : str or None
+        The server's address, with a password where it needs one.
     """
 
     name: str
     uri: str
     options: SampleOptions | None = None
     storage: StorageOptions | None = None
+    server: str | None = field(default=None, repr=False)
 
 
 def dataset_of(answer: Answer, asked: Asked, where: str) -> Dataset:
@@ -95,6 +98,7 @@ def dataset_of(answer: Answer, asked: Asked, where: str) -> Dataset:
             *image_notes,
         ),
         info=MappingProxyType(dict(parts)),
+        server=asked.server,
     )
 
 

@@ -110,6 +110,7 @@ def open_server(
         address.uri(served, options),
         options,
         storage,
+        address.base,
     )
     return dataset_of(answer, asked, address.public)
 

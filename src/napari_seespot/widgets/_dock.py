@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
 
-__all__ = ["SessionDock"]
+__all__ = ["SessionDock", "scrolled"]
 
 
 _MINIMUM_WIDTH = 290  # pixels; two docks and a canvas fit 1366
@@ -39,6 +39,26 @@ class _ScrollArea(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
         return QSize(_MINIMUM_WIDTH, self._least)
+
+
+def scrolled(
+    content: Container[Any] | None = None, least: int = 75, preferred: int = 300
+) -> QScrollArea:
+    """Return an area in which content scrolls rather than overflow a screen.
+
+    Parameters
+    ----------
+    content : Container, optional
+    least, preferred : int
+        Its height in pixels where there is little room, and where there is more.
+    """
+    area = _ScrollArea(least, preferred)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    if content is not None:
+        area.setWidget(content.native)
+    return area
 
 
 class SessionDock(Container[Any]):
@@ -74,12 +94,7 @@ class SessionDock(Container[Any]):
 
     def add_scrolled(self, content: Container[Any] | None = None) -> QScrollArea:
         """Put content into the dock that scrolls rather than overflow a screen."""
-        area = _ScrollArea(self.least_height, self.preferred_height)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        if content is not None:
-            area.setWidget(content.native)
+        area = scrolled(content, self.least_height, self.preferred_height)
         self.native.layout().addWidget(area)
         return area
 

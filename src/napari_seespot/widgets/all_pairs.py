@@ -23,7 +23,6 @@ from napari_seespot.plots.pair_grid import (
     cell_chart,
 )
 from napari_seespot.widgets._chart_dock import ChartDock
-from napari_seespot.widgets._docks import raise_dock
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -274,7 +273,8 @@ class AllPairsWidget(ChartDock):
         if self._session is None:
             return
         self._session.state.pair = pair
-        raise_dock(self._viewer, "Channel pairs")
+        if self._session is not None:
+            self._session.dock_wanted.emit("Channel pairs")
 
     def step_pair(self, step: int) -> None:
         """Make the next pair the current one, or the one before (-1)."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import CheckBox, Container, Label, PushButton
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, Qt
 from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QTableView
 
-from napari_seespot.cells import cell_table, rows_of_cells
+from napari_seespot.cells import cell_table, cell_text, rows_of_cells
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.widgets._dock import SessionDock
 from napari_seespot.widgets._worker import Worker
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import napari.viewer
     import pandas as pd
 
+    from napari_seespot.images import ChannelImage
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
 
@@ -51,6 +52,11 @@ class CellModel(QAbstractTableModel):
     def cell_at(self, row: int) -> int:
         """Return the cell_id in a row of the view."""
         return int(self._values[self._order[row], 0])
+
+    def row_of(self, cell: int) -> int | None:
+        """Return the row of the view in which a cell is; None where in none."""
+        found = np.flatnonzero(self._values[self._order, 0] == cell)
+        return int(found[0]) if len(found) else None
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of cells."""
@@ -117,22 +123,34 @@ class CellsWidget(SessionDock):
         self.go = PushButton(
             text="Go to cell", tooltip="Fly to the middle of its spots"
         )
+        self.show_cells = PushButton(
+            text="Show cells",
+            tooltip="Show the segmentation. While its layer is the active one, a "
+            "click on a cell selects its spots; Shift adds, Alt subtracts",
+        )
+        self.picked = Label(value="")
         self.save = PushButton(text="Export …", tooltip="The table as CSV")
         self.model = CellModel()
         # Any: Qt's stubs let a view lack its headers and its selection.
         self.view: Any = QTableView()
         self._worker = Worker("seespot-cells")
+        self._reader = Worker("seespot-mask")
         self._body: Container[Any] = Container(labels=False)
         self._lay_out()
-        self.native.destroyed.connect(self._worker.close)
+        for worker in (self._worker, self._reader):
+            self.native.destroyed.connect(worker.close)
         self.follow()
 
     def _lay_out(self) -> None:
         buttons: Container[Any] = Container(
-            widgets=[self.select, self.go, self.save], layout="horizontal", labels=False
+            widgets=[self.show_cells, self.select, self.go, self.save],
+            layout="horizontal",
+            labels=False,
         )
         buttons.margins = (0, 0, 0, 0)
-        self._body.extend([self.summary, self.visible_only, buttons])
+        for label in (self.summary, self.picked):
+            label.native.setWordWrap(True)
+        self._body.extend([self.summary, self.visible_only, buttons, self.picked])
         self.view.setModel(self.model)
         self.view.setSortingEnabled(True)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -147,15 +165,20 @@ class CellsWidget(SessionDock):
         self.select.changed.connect(self._select)
         self.go.changed.connect(self._go_to)
         self.save.changed.connect(self._ask_export)
+        self.show_cells.changed.connect(self._show_mask)
 
     # --- the session
 
     def _attach(self, session: Session) -> None:
         self._body.visible = True
+        self.show_cells.enabled = bool(session.dataset.masks)
+        self.listen(session.cell_picked, self._on_picked)
         self._reload()
 
     def _detach(self) -> None:
         self._worker.cancel()
+        self._reader.cancel()
+        self.picked.value = ""
         self.model.set_table(None)
         self._body.visible = False
 
@@ -192,6 +215,50 @@ class CellsWidget(SessionDock):
         self.model.set_table(None)
         self.summary.value = str(error)
 
+    # --- the segmentation
+
+    def _show_mask(self, *_: Any) -> None:
+        """Open the first segmentation beside the window, and make it active."""
+        session = self._session
+        if session is None or not session.dataset.masks:
+            return
+        masks = session.dataset.masks
+        name = next(iter(masks))
+
+        def show(image: ChannelImage) -> None:
+            if session is not self._session or session.viewing is None:
+                return
+            session.viewing.finish()
+            layer = session.viewing.images.add(image)
+            layer.visible = True
+            self._viewer.layers.selection.active = layer
+            self.picked.value = "Click a cell in the image."
+
+        self._reader.submit(
+            lambda _job: masks[name], done=show, failed=self._report_error
+        )
+        self.picked.value = f"Opening {name} …"
+
+    def _report_error(self, error: Exception) -> None:
+        from napari.utils.notifications import show_error
+
+        if not isinstance(error, SeeSpotError):
+            raise error
+        self.picked.value = str(error)
+        show_error(str(error))
+
+    def _on_picked(self, cell: int) -> None:
+        """Show the counts of a cell that was clicked on, and its row."""
+        if self.model.table is None:
+            return
+        self.picked.value = cell_text(self.model.table, cell)
+        row = self.model.row_of(cell)
+        if row is not None:
+            flags = QItemSelectionModel.SelectionFlag
+            index = self.model.index(row, 0)
+            self.view.selectionModel().select(index, flags.ClearAndSelect | flags.Rows)
+            self.view.scrollTo(index)
+
     # --- what the user does
 
     def chosen(self) -> np.ndarray:
@@ -202,7 +269,7 @@ class CellsWidget(SessionDock):
     def _select(self, *_: Any) -> None:
         cells = self.chosen()
         if self._session is not None and len(cells):
-            self._session.select_rows(rows_of_cells(self._session.dataset, cells))
+            self._session.select_cells(cells)
 
     def _go_to(self, *_: Any) -> None:
         cells = self.chosen()

@@ -1,0 +1,100 @@
+"""A click on a cell of a segmentation selects the cell's spots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_seespot.errors import SeeSpotError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_seespot.session import Session
+
+__all__ = ["CellPicker"]
+
+_MODES = {
+    frozenset(): "replace",
+    frozenset({"Shift"}): "add",
+    frozenset({"Alt"}): "subtract",
+    frozenset({"Shift", "Alt"}): "intersect",
+}
+"""As in the plots."""
+
+
+class CellPicker:
+    """Listens for clicks while a segmentation of the session is the active layer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    session : Session
+        Shown in that viewer; its `cell_picked` tells which cell it was.
+    """
+
+    def __init__(self, viewer: Any, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        viewer.mouse_drag_callbacks.append(self._on_press)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._on_press in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._on_press)
+
+    def _on_press(self, _viewer: Any, event: Any) -> Iterator[None]:
+        layer = self._viewer.layers.selection.active
+        if layer is None or not self._is_mask(layer) or event.button != 1:
+            return
+        yield
+        while event.type == "mouse_move":
+            if _far(event):
+                return  # the view was dragged
+            yield
+        cell = cell_at(layer, event)
+        if cell:
+            self.pick(cell, frozenset(map(str, event.modifiers)))
+
+    def pick(self, cell: int, modifiers: frozenset[str] = frozenset()) -> None:
+        """Select the spots of a cell; tell of an error in napari."""
+        mode = _MODES.get(modifiers & {"Shift", "Alt"}, "replace")
+        try:
+            self._session.select_cells([cell], mode)
+        except SeeSpotError as error:
+            from napari.utils.notifications import show_error
+
+            show_error(str(error))
+            return
+        self._session.cell_picked.emit(cell)
+
+    def _is_mask(self, layer: Any) -> bool:
+        images = self._session.viewing.images
+        return any(
+            image.kind == "labels" and images.layer_of(image) is layer
+            for image in images.screen.images
+        )
+
+
+_CLICK_PIXELS = 4.0
+
+
+def _far(event: Any) -> bool:
+    """Return whether the pointer has left the place where it was pressed."""
+    press = getattr(event, "press_event", None) or event
+    here, there = getattr(event, "pos", None), getattr(press, "pos", None)
+    if here is None or there is None:
+        return True
+    return bool(max(abs(here[0] - there[0]), abs(here[1] - there[1])) > _CLICK_PIXELS)
+
+
+def cell_at(layer: Any, event: Any) -> int:
+    """Return the cell under a click, as it is shown; 0 where there is none."""
+    value = layer.get_value(
+        event.position,
+        view_direction=event.view_direction,
+        dims_displayed=event.dims_displayed,
+        world=True,
+    )
+    if layer.multiscale and value is not None:
+        value = value[1]  # the level is the other part
+    return int(value or 0)
