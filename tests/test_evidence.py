@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,17 @@ import pytest
 import zarr
 
 import napari_seespot as nss
+from napari_seespot._chunk_reader import reader
+from napari_seespot._level_array import LevelArray
+from napari_seespot._reading_pool import Urgency
 from napari_seespot.errors import NotFoundError, StateError
-from napari_seespot.evidence import crops, duplicate_of, dye_fits, spots_near
+from napari_seespot.evidence import (
+    CropsAhead,
+    crops,
+    duplicate_of,
+    dye_fits,
+    spots_near,
+)
 from napari_seespot.index import SpotIndex
 
 if TYPE_CHECKING:
@@ -139,3 +150,49 @@ def test_spots_near(dataset: nss.Dataset, index: SpotIndex) -> None:
         axis=1
     )
     assert sorted(found) == sorted(np.flatnonzero(inside))
+
+
+def test_the_next_spots_are_read_ahead(folder: Path) -> None:
+    dataset = nss.open_dataset(folder)
+    reader().clear()
+    ahead = CropsAhead()
+    ahead.read(dataset, [5, 900], 9, 5)  # no channel is open: nobody may wait
+    assert not reader().pool.busy
+    crops(dataset, 17, radius=2, radius_z=1)
+    reader().clear()
+    asked = []
+    read = LevelArray.read_bytes
+
+    def counted(self, chunk, span=None):
+        asked.append((self.image.channel, self.level, chunk))
+        return read(self, chunk, span)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LevelArray, "read_bytes", counted)
+        ahead.read(dataset, [5, 900], 9, 5)
+        end = time.monotonic() + 20
+        while reader().pool.busy and time.monotonic() < end:
+            time.sleep(0.01)
+        assert {channel for channel, *_ in asked} == set(dataset.channels)
+        assert {level for _, level, _ in asked} == {0}
+        asked.clear()
+        for row in (5, 900):
+            crops(dataset, row, radius=9, radius_z=5)
+        assert not asked  # all of it was there
+
+
+def test_what_is_not_begun_is_dropped(dataset: nss.Dataset) -> None:
+    crops(dataset, 17, radius=2, radius_z=1)
+    reader().clear()
+    release = threading.Event()
+    # idle work waits while anything else is being done
+    reader().pool.submit("busy", lambda: release.wait(20), Urgency.NOW, "test")
+    ahead = CropsAhead()
+    ahead.read(dataset, [5], 9, 5)
+    assert reader().pool.pending(ahead)
+    ahead.read(dataset, [], 9, 5)
+    assert not reader().pool.pending(ahead)
+    ahead.read(dataset, [900], 9, 5)
+    ahead.drop()
+    assert not reader().pool.pending(ahead)
+    release.set()

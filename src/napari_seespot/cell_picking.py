@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_seespot.errors import SeeSpotError
+from napari_seespot.gates import select_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_seespot.gates import SelectMode
     from napari_seespot.session import Session
 
-__all__ = ["CellPicker"]
+__all__ = ["CellPicker", "cell_at"]
 
-_MODES = {
-    frozenset(): "replace",
-    frozenset({"Shift"}): "add",
-    frozenset({"Alt"}): "subtract",
-    frozenset({"Shift", "Alt"}): "intersect",
-}
-"""As in the plots."""
+_CLICK_PIXELS = 4.0  # that a hand may move while it clicks
 
 
 class CellPicker:
@@ -46,18 +44,19 @@ class CellPicker:
         layer = self._viewer.layers.selection.active
         if layer is None or not self._is_mask(layer) or event.button != 1:
             return
+        pressed = np.asarray(event.pos)
         yield
         while event.type == "mouse_move":
-            if _far(event):
+            if np.abs(np.asarray(event.pos) - pressed).max() > _CLICK_PIXELS:
                 return  # the view was dragged
             yield
         cell = cell_at(layer, event)
         if cell:
-            self.pick(cell, frozenset(map(str, event.modifiers)))
+            adds, takes = "Shift" in event.modifiers, "Alt" in event.modifiers
+            self.pick(cell, select_mode(adds, takes))
 
-    def pick(self, cell: int, modifiers: frozenset[str] = frozenset()) -> None:
+    def pick(self, cell: int, mode: SelectMode = "replace") -> None:
         """Select the spots of a cell; tell of an error in napari."""
-        mode = _MODES.get(modifiers & {"Shift", "Alt"}, "replace")
         try:
             self._session.select_cells([cell], mode)
         except SeeSpotError as error:
@@ -73,18 +72,6 @@ class CellPicker:
             image.kind == "labels" and images.layer_of(image) is layer
             for image in images.screen.images
         )
-
-
-_CLICK_PIXELS = 4.0
-
-
-def _far(event: Any) -> bool:
-    """Return whether the pointer has left the place where it was pressed."""
-    press = getattr(event, "press_event", None) or event
-    here, there = getattr(event, "pos", None), getattr(press, "pos", None)
-    if here is None or there is None:
-        return True
-    return bool(max(abs(here[0] - there[0]), abs(here[1] - there[1])) > _CLICK_PIXELS)
 
 
 def cell_at(layer: Any, event: Any) -> int:

@@ -107,9 +107,8 @@ def cells_of(dataset: Dataset, mask: np.ndarray) -> np.ndarray:
 def _cells(dataset: Dataset) -> np.ndarray:
     if "cell_id" not in dataset.spots.columns:
         raise NotFoundError(
-            "the spots' cells are not known",
+            "the spots have no cell_id: their cells are not known",
             where=dataset.name,
-            expected="a column cell_id",
         )
     return dataset.spots.column("cell_id")
 
@@ -127,7 +126,8 @@ def cell_text(table: pd.DataFrame, cell: int) -> str:
         return f"cell {cell}: no spots"
     row = table.loc[cell]
     ending = " mixed"
-    genes = [name.removesuffix(ending) for name in table if name.endswith(ending)]
+    names = map(str, table.columns)
+    genes = [name.removesuffix(ending) for name in names if name.endswith(ending)]
     counts = ", ".join(
         f"{gene} {row[f'{gene} mixed']:,} → {row[f'{gene} unmixed']:,}"
         for gene in genes

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_seespot.images import ChannelImage
     from napari_seespot.spots import Spots
 
-__all__ = ["DEFAULT_VOXEL_UM", "Dataset", "DatasetInfo", "LazyMapping"]
+__all__ = ["DEFAULT_VOXEL_UM", "Dataset", "DatasetInfo", "LazyMapping", "opened"]
 
 DEFAULT_VOXEL_UM = (1.0, 0.24, 0.24)
 """(z, y, x) of a voxel where no image tells it: the usual light-sheet set-up."""
@@ -64,6 +64,10 @@ class LazyMapping(Mapping[str, T], Generic[T]):
             self._failed[name] = (time.monotonic(), error)
             raise
 
+    def made(self, name: str) -> T | None:
+        """Return a value that was made before; None where it was not."""
+        return self._made.get(name)
+
     def retry(self) -> None:
         """Forget what failed: the next access tries again."""
         self._failed.clear()
@@ -79,6 +83,13 @@ class LazyMapping(Mapping[str, T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{len(self)}: {', '.join(self._names)}; {len(self._made)} opened>"
+
+
+def opened(images: Mapping[str, T], name: str) -> T | None:
+    """Return an image if asking for it makes nobody wait; else None."""
+    if isinstance(images, LazyMapping):
+        return images.made(name)
+    return images.get(name)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_seespot._chunk_reader import reader
+from napari_seespot._reading_pool import Urgency
+from napari_seespot.dataset import opened
 from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
 from napari_seespot.index import Box
 from napari_seespot.unmixing import dye_distances
@@ -18,7 +21,15 @@ if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
     from napari_seespot.index import SpotIndex
 
-__all__ = ["Crop", "Duplicate", "crops", "duplicate_of", "dye_fits", "spots_near"]
+__all__ = [
+    "Crop",
+    "CropsAhead",
+    "Duplicate",
+    "crops",
+    "duplicate_of",
+    "dye_fits",
+    "spots_near",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +132,48 @@ def crops(
         volume = _padded(part, origin, reach, shape)
         found[channel] = Crop(channel, volume, origin, depth)
     return found, problems
+
+
+class CropsAhead:
+    """Has the chunks read that the crops of the next spots lie in.
+
+    Only while nothing else is to be done; what is not begun is dropped when other
+    spots come next. It waits for nothing.
+    """
+
+    def read(
+        self, dataset: Dataset, rows: Sequence[int], radius: int, radius_z: int
+    ) -> None:
+        """Have the boxes around some spots read; see `crops`.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Channels that were not opened before are left out.
+        rows : sequence of int
+        radius, radius_z : int
+        """
+        shared = reader()
+        shared.pool.drop(self)
+        reach = (radius_z, radius, radius)
+        for row in rows:
+            try:
+                origin = _minus(_voxel(dataset, row), reach)
+            except NotFoundError:
+                continue
+            for channel in dataset.channels:
+                image = opened(dataset.images, channel)
+                if image is None:
+                    continue
+                array = image.arrays[0]
+                z, y, x = _inside(origin, reach, array.shape)
+                for want in shared.wants(array, (z, y, x)):
+                    if shared.known(want) is None and not want.failed:
+                        shared.start(want, Urgency.IDLE, self)
+
+    def drop(self, *_: object) -> None:
+        """Read nothing ahead any more."""
+        reader().pool.drop(self)
 
 
 def _voxel(dataset: Dataset, row: int) -> tuple[int, int, int]:

@@ -23,10 +23,26 @@ if TYPE_CHECKING:
 
     from napari_seespot.spots import Spots
 
-__all__ = ["SELECT_MODES", "Gate", "SelectMode", "as_gate", "load_gates", "save_gates"]
+__all__ = [
+    "SELECT_MODES",
+    "Gate",
+    "SelectMode",
+    "as_gate",
+    "load_gates",
+    "save_gates",
+    "select_mode",
+]
 
 SelectMode = Literal["replace", "add", "subtract", "intersect"]
 SELECT_MODES: tuple[SelectMode, ...] = get_args(SelectMode)
+
+
+def select_mode(adds: bool, subtracts: bool) -> SelectMode:
+    """Return what Shift (`adds`), Alt (`subtracts`) or both make of a selection."""
+    if adds:
+        return "intersect" if subtracts else "add"
+    return "subtract" if subtracts else "replace"
+
 
 _SCHEMA = "napari-seespot-gates"
 _SCHEMA_VERSION = 1

@@ -92,7 +92,7 @@ KEYS = (
         "Control-K",
         "list_keys",
         "List all keys",
-        lambda one: one.dock_wanted.emit("Keys"),
+        lambda one: one.want_dock("Keys"),
     ),
 )
 """In the order in which they are listed."""

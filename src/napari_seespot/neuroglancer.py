@@ -28,6 +28,7 @@ __all__ = [
     "Position",
     "link",
     "position_of",
+    "state_of",
     "viewer_state",
 ]
 
@@ -125,7 +126,7 @@ def position_of(text: str) -> Position:
     StateError
         When the text holds no Neuroglancer state with x, y and z.
     """
-    state = _parse(text)
+    state = state_of(text)
     dimensions, position = state.get("dimensions"), state.get("position")
     if not isinstance(dimensions, dict) or not isinstance(position, list):
         raise StateError(
@@ -146,7 +147,14 @@ def position_of(text: str) -> Position:
     return (z, y, x)
 
 
-def _parse(text: str) -> dict[str, Any]:
+def state_of(text: str) -> dict[str, Any]:
+    """Return the state that a link holds, or JSON.
+
+    Raises
+    ------
+    StateError
+        When it holds none.
+    """
     text = text.strip()
     _, mark, fragment = text.partition("#!")
     try:

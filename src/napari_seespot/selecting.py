@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_seespot.errors import NotFoundError, StateError
+from napari_seespot.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

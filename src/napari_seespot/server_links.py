@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot.errors import ServerError, StateError
-from napari_seespot.sources._client import SeeSpotClient
-from napari_seespot.sources._http_errors import StatusError
+from napari_seespot.server import SeeSpotClient, StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

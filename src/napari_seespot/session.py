@@ -22,7 +22,7 @@ from napari_seespot.selecting import Selecting
 from napari_seespot.state import Domain, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from napari_seespot.labels import Labels
     from napari_seespot.overview import Overview
 
-__all__ = ["Session"]
+__all__ = ["AHEAD", "Session"]
+
+AHEAD = 3
+"""So many spots that come next in a list are read ahead."""
 
 _PLACES = 50  # to go back to, one after the other
 
@@ -50,6 +53,9 @@ class Session(Selecting):
     changed : psygnal.Signal
         Emitted after each change with the new `View` and the names of those of
         its fields that changed.
+    following : tuple of int
+        The rows that come after the one that was flown to last, where it is one of
+        a list.
     closed : psygnal.Signal
         Emitted once, when the session ends.
     moved : psygnal.Signal
@@ -93,6 +99,7 @@ class Session(Selecting):
         self._batches = 0
         self._stale = False
         self._places: list[Any] = []
+        self.following: tuple[int, ...] = ()
         self.state.changed.connect(self._refresh)
 
     def __repr__(self) -> str:
@@ -225,14 +232,23 @@ class Session(Selecting):
         row = int(self.dataset.spots.rows_of([spot_id])[0])
         self.go_to_row(row)
 
-    def go_to_row(self, row: int) -> None:
-        """Fly to the spot in a row."""
+    def go_to_row(self, row: int, following: Sequence[int] | np.ndarray = ()) -> None:
+        """Fly to the spot in a row.
+
+        Parameters
+        ----------
+        row : int
+        following : sequence or ndarray of int
+            The rows that come next, where the spot is one of a list: views read
+            ahead what they need of the first `AHEAD` of them.
+        """
         self.check_open()
         if not np.isfinite(self.position(row)).all():
             spot_id = int(self.dataset.spots.column("spot_id")[row])
             raise NotFoundError(
                 f"spot {spot_id} has no position", where=self.dataset.name
             )
+        self.following = tuple(int(other) for other in following[:AHEAD])
         self.moved.emit(row)
 
     def remember_place(self, place: Any) -> None:
@@ -255,6 +271,10 @@ class Session(Selecting):
             return False
         self.returned.emit(self._places.pop())
         return True
+
+    def want_dock(self, name: str) -> None:
+        """Have a dock of this plugin shown in front, where there is a window."""
+        self.dock_wanted.emit(name)
 
     def position(self, row: int) -> tuple[float, float, float]:
         """Return a row's (z, y, x) in voxels of level 0."""

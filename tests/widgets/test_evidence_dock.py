@@ -102,6 +102,23 @@ def test_stepping_through_a_selection(opened, sample, qtbot):
     show(qtbot, dock, 90)
 
 
+def test_the_next_of_the_list_are_read_ahead(opened, sample, qtbot, monkeypatch):
+    session, dock = opened
+    asked = []
+    monkeypatch.setattr(dock._ahead, "read", lambda _ds, rows, *_: asked.append(rows))
+    rows = np.array([4, 9, 30, 70])
+    session.select_rows(np.isin(np.arange(len(sample.spots)), rows))
+    dock.following.native.click()
+    qtbot.waitUntil(lambda: dock.evidence is not None and dock.evidence.row == 4)
+    dock.previous.native.click()
+    qtbot.waitUntil(lambda: dock.evidence.row == 70)
+    session.go_to_row(12)
+    qtbot.waitUntil(lambda: dock.evidence.row == 12)
+    assert asked == [(9, 30, 70), (30, 9, 4), ()]
+    session.go_to_row(12, rows)
+    assert session.following == (4, 9, 30)
+
+
 def test_without_ratios_images_or_positions(viewer, qtbot, make_session):
     session = make_session()
     sessions.attach(viewer, session)

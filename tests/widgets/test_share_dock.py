@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from qtpy.QtGui import QGuiApplication
+from tests import _seespot_server as fake
 
 import napari_seespot as nss
 from napari_seespot import sessions
@@ -163,3 +164,56 @@ def test_a_link_that_is_too_long_becomes_a_file(opened, tmp_path, monkeypatch):
     dock.what.value = "the current view"
     dock.browse.native.click()
     assert opened_in_browser[0].startswith("https://")
+
+
+@pytest.fixture
+def served(viewer, qtbot):
+    for server in fake.serve(fake.answer("newer")):
+        session = nss.Session(nss.open_dataset(server.url))
+        sessions.attach(viewer, session)
+        dock = ShareWidget(viewer)
+        qtbot.addWidget(dock.native)
+        yield server, session, dock
+
+
+def test_links_that_a_server_makes(served, said, qtbot, monkeypatch, tmp_path):
+    server, session, dock = served
+    dock.by_server.value = True
+    dock.copy_link.native.click()
+    assert "marks spots only" in said[-1]
+    dock.what.value = "the marked spot"
+    dock.copy_link.native.click()
+    assert "no spot is marked" in said[-1]
+    session.go_to_row(3)
+    QGuiApplication.clipboard().setText("")
+    dock.copy_link.native.click()
+    qtbot.waitUntil(lambda: "in the clipboard" in dock.text.value, timeout=20_000)
+    assert clipboard().startswith("https://neuroglancer-demo")
+    (request,) = server.asked(fake.LINK)
+    assert request.body["spot_id"] == session.dataset.spots.column("spot_id")[3]
+    ids = session.dataset.spots.column("spot_id")[:4]
+    session.select(ids)
+    del server.content["spot_details"][str(ids[0])]
+    dock.what.value = "the selected spots"
+    dock.copy_link.native.click()
+    qtbot.waitUntil(lambda: "does not know 1" in dock.text.value, timeout=20_000)
+    assert "marks 3 spots" in dock.text.value
+    long = "https://here/#!" + json.dumps({"a": "x" * 200_000})
+    reply = {"url": long, "annotation_count": 4, "missing_spots": 0, "layer_name": ""}
+    server.fail(fake.LINKS, fake.status(200, reply))
+    target = tmp_path / "state.json"
+    monkeypatch.setattr(
+        "napari_seespot.widgets.share.QFileDialog.getSaveFileName",
+        lambda *_: (str(target), ""),
+    )
+    dock.copy_link.native.click()
+    qtbot.waitUntil(target.exists, timeout=20_000)
+    assert len(json.loads(target.read_text())["a"]) == 200_000
+    server.fail(fake.LINKS, fake.status(400, {"error": "nonsense"}))
+    dock.copy_link.native.click()
+    qtbot.waitUntil(lambda: "nonsense" in said[-1], timeout=20_000)
+
+
+def test_without_a_server_there_is_no_choice(opened):
+    _, dock = opened
+    assert not dock.by_server.native.isVisibleTo(dock.native)

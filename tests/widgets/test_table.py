@@ -141,7 +141,7 @@ def test_a_spot_without_a_place_is_told_of(dock, session, wait):
     wait()
     dock.table.setCurrentIndex(dock.model.index(0, 0))
 
-    def fail(row):
+    def fail(row, following):
         raise SeeSpotError("spot 5 has no position")
 
     session.go_to_row = fail

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QPointF, Qt
 
+from napari_seespot.gates import select_mode
 from napari_seespot.plots._qt import Signal, pg
 from napari_seespot.plots.base import color_with
 
@@ -166,8 +167,7 @@ def selection_mode(modifiers: Qt.KeyboardModifier, default: str = "replace") -> 
     """Return how a drawn outline changes the selection: Shift adds, Alt subtracts."""
     shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
     alt = bool(modifiers & Qt.KeyboardModifier.AltModifier)
-    modes = {(True, False): "add", (False, True): "subtract", (True, True): "intersect"}
-    return modes.get((shift, alt), default)
+    return select_mode(shift, alt) if shift or alt else default
 
 
 def has_area(vertices: np.ndarray) -> bool:

@@ -274,7 +274,7 @@ class AllPairsWidget(ChartDock):
             return
         self._session.state.pair = pair
         if self._session is not None:
-            self._session.dock_wanted.emit("Channel pairs")
+            self._session.want_dock("Channel pairs")
 
     def step_pair(self, step: int) -> None:
         """Make the next pair the current one, or the one before (-1)."""

@@ -13,6 +13,7 @@ from napari_seespot.coloring import class_colors
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.evidence import (
     Crop,
+    CropsAhead,
     Duplicate,
     crops,
     duplicate_of,
@@ -22,6 +23,7 @@ from napari_seespot.evidence import (
 from napari_seespot.palette import channel_colors
 from napari_seespot.plots.bars import IntensityBars
 from napari_seespot.plots.crops import CropGrid, Neighbour
+from napari_seespot.session import AHEAD
 from napari_seespot.widgets._dock import SessionDock
 from napari_seespot.widgets._theme import plot_theme
 from napari_seespot.widgets._worker import Worker
@@ -131,10 +133,12 @@ class EvidenceWidget(SessionDock):
         self.grid = CropGrid()
         self.bars = IntensityBars()
         self._worker = Worker("seespot-evidence", self._show_busy)
+        self._ahead = CropsAhead()
         self._body: Container[Any] = Container(labels=False)
         self._lay_out()
         self._connect()
         self.native.destroyed.connect(partial(Worker.close, self._worker))
+        self.native.destroyed.connect(partial(CropsAhead.drop, self._ahead))
         self.follow()
 
     def _lay_out(self) -> None:
@@ -186,6 +190,7 @@ class EvidenceWidget(SessionDock):
 
     def _detach(self) -> None:
         self._worker.cancel()
+        self._ahead.drop()
         self._row = self.evidence = None
         self._body.visible = False
 
@@ -205,7 +210,9 @@ class EvidenceWidget(SessionDock):
             place = int(np.searchsorted(rows, self._row)) + by
             if by > 0 and rows[place - 1] != self._row:
                 place -= 1  # the spot shown is not selected: its follower is next
-        self._session.go_to_row(int(rows[place % len(rows)]))
+        # at its end the list begins anew
+        listed = rows.take(place + by * np.arange(1 + AHEAD), mode="wrap")
+        self._session.go_to_row(int(listed[0]), listed[1:])
 
     # --- one spot
 
@@ -245,6 +252,7 @@ class EvidenceWidget(SessionDock):
         self.kept.visible = evidence.duplicate is not None
         self._draw_crops()
         self._draw_bars(evidence, dataset)
+        self._ahead.read(dataset, session.following, int(self.radius.value), _DEPTH_Z)
 
     def _draw_crops(self, *_: Any) -> None:
         evidence, session = self.evidence, self._session

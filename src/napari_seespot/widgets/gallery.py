@@ -193,7 +193,7 @@ class GalleryWidget(SessionDock):
         place = place_in_mosaic(y, x, n, n_channels, size, self.columns)
         if place is not None:
             try:
-                session.go_to_row(int(wall.rows[place]))
+                session.go_to_row(int(wall.rows[place]), wall.rows[place + 1 :])
             except SeeSpotError as error:
                 self.text.value = str(error)
 

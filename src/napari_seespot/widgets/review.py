@@ -238,7 +238,7 @@ class ReviewWidget(SessionDock):
         )
         self._enable(True)
         try:
-            session.go_to_row(row)
+            session.go_to_row(row, queue.rows[self._place + 1 :])
         except SeeSpotError as error:  # it has no position: its numbers remain
             self._tell(error)
 

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, Label, LineEdit, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, PushButton
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
-from napari_seespot.neuroglancer import link, position_of, viewer_state
+from napari_seespot.neuroglancer import (
+    LONGEST_LINK,
+    link,
+    position_of,
+    state_of,
+    viewer_state,
+)
 from napari_seespot.saving import load_state
 from napari_seespot.scripting import script_of
+from napari_seespot.server_links import server_link
 from napari_seespot.session import Session
 from napari_seespot.viewing import restore_camera
 from napari_seespot.widgets._dock import SessionDock
 from napari_seespot.widgets._opening import opening_of
+from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari.viewer
 
     from napari_seespot.resolve import View
+    from napari_seespot.server_links import ServerLink
 
 __all__ = ["ShareWidget"]
 
@@ -55,16 +67,23 @@ class ShareWidget(SessionDock):
             text="Copy as script", tooltip="The lines of Python that bring this about"
         )
         self.what = ComboBox(choices=[*_WHAT], tooltip="What the link shows")
-        self.copy_link = PushButton(text="Copy link")
-        self.browse = PushButton(text="Open in browser")
+        self.by_server = CheckBox(
+            text="Made by the SeeSpot server",
+            tooltip="The server puts the marks into a view of its own; without, the "
+            "link is made here, with these colours and this contrast",
+        )
+        self.copy_link = PushButton(text="Copy link", tooltip="To the clipboard")
+        self.browse = PushButton(text="Open in browser", tooltip="Shows the link")
         self.pasted = LineEdit(
             tooltip="Paste a Neuroglancer link and press Go: the viewer flies there"
         )
         self.go = PushButton(text="Go to link")
         self.text = Label(value="")
+        self._worker = Worker("seespot-link")
         self._body: Container[Any] = Container(labels=False)
         self._lay_out()
         self._connect()
+        self.native.destroyed.connect(self._worker.close)
         self.follow()
 
     def _lay_out(self) -> None:
@@ -77,6 +96,7 @@ class ShareWidget(SessionDock):
             self.script,
             Label(value="<b>Neuroglancer</b>"),
             self.what,
+            self.by_server,
             links,
             self.pasted,
             self.go,
@@ -104,8 +124,11 @@ class ShareWidget(SessionDock):
         self.listen(session.moved, self._mark)
         self.listen(session.picked, self._mark)
         self._show_needing(True)
+        self.by_server.visible = session.dataset.server is not None
+        self.by_server.value = False
 
     def _detach(self) -> None:
+        self._worker.cancel()
         self._row = None
         self._show_needing(False)
 
@@ -261,18 +284,58 @@ class ShareWidget(SessionDock):
         z, y, x = overlay.voxel(tuple(point))
         return (z, y, x)
 
-    def _link(self) -> str | None:
-        """Return the link; a state that is too long becomes a file instead."""
+    def _with_link(self, use: Callable[[str], None]) -> None:
+        """Make the link, and do something with it once it is there."""
+        session = self._session
+        if session is None:
+            return
         try:
-            state = self.state()
+            if not self.by_server.value:
+                self._use(self.state(), use)
+                return
+            rows, name = self._rows(session)
+            if rows is None:
+                raise StateError(
+                    "the server marks spots only",
+                    hint="Choose the marked or the selected spots, or have the link "
+                    "made here",
+                )
         except SeeSpotError as error:
             self._report(error)
-            return None
+            return
+        self.text.value = "The server makes the link …"
+        self._worker.submit(
+            lambda job: server_link(
+                session.dataset, rows, name=name, cancelled=job.cancelled
+            ),
+            done=partial(self._on_made, use),
+            failed=self._on_failed,
+        )
+
+    def _on_made(self, use: Callable[[str], None], made: ServerLink) -> None:
+        if len(made.url) > LONGEST_LINK:
+            self._ask_save_state(state_of(made.url))
+            return
+        use(made.url)
+        if made.missing:
+            self.text.value += (
+                f" It marks {made.marked:,} spots; the server does not know "
+                f"{made.missing:,}."
+            )
+
+    def _on_failed(self, error: Exception) -> None:
+        if not isinstance(error, SeeSpotError):
+            raise error
+        self._report(error)
+
+    def _use(self, state: dict[str, Any], use: Callable[[str], None]) -> None:
+        """Use a state as a link; one that is too long becomes a file instead."""
         try:
-            return link(state)
+            text = link(state)
         except StateError:
             self._ask_save_state(state)
-            return None
+        else:
+            use(text)
 
     def _ask_save_state(self, state: dict[str, Any]) -> None:
         name, _filter = QFileDialog.getSaveFileName(
@@ -295,15 +358,14 @@ class ShareWidget(SessionDock):
             )
 
     def _copy_link(self, *_: Any) -> None:
-        text = self._link()
-        if text is not None:
-            _copy(text)
-            self.text.value = f"A link of {len(text):,} characters is in the clipboard."
+        self._with_link(self._copy_text)
+
+    def _copy_text(self, text: str) -> None:
+        _copy(text)
+        self.text.value = f"A link of {len(text):,} characters is in the clipboard."
 
     def _browse(self, *_: Any) -> None:
-        text = self._link()
-        if text is not None:
-            QDesktopServices.openUrl(QUrl(text))
+        self._with_link(lambda text: _open(QUrl(text)))
 
     def _go(self, *_: Any) -> None:
         session = self._session
@@ -317,6 +379,10 @@ class ShareWidget(SessionDock):
         session.viewing.fly_to(place)
         z, y, x = place
         self.text.value = f"At z {z:g}, y {y:g}, x {x:g}."
+
+
+def _open(url: QUrl) -> None:
+    QDesktopServices.openUrl(url)
 
 
 def _copy(text: str) -> None:

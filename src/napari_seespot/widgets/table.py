@@ -23,6 +23,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]  # isort: skip
 
 from napari_seespot import _memory
 from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot.session import AHEAD
 from napari_seespot.table_rows import LABEL, ordered_rows
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
@@ -302,7 +303,8 @@ class TableWidget(SessionDock):
         if self._session is None or not 0 <= place < len(self.model.rows):
             return
         try:
-            self._session.go_to_row(int(self.model.rows[place]))
+            rows = self.model.rows[place : place + 1 + AHEAD]
+            self._session.go_to_row(int(rows[0]), rows[1:])
         except SeeSpotError as error:
             self._report(error)
 
