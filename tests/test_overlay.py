@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from napari.layers import Layer
 
 import napari_seespot as nss
 from napari_seespot.dataset import Dataset
@@ -519,6 +520,42 @@ def test_points_cannot_be_edited(session):
         session.viewer.dims.ndisplay = ndisplay
         session.viewer.dims.set_point(0, 5)
         assert not layer.editable
+
+
+def test_whoever_says_so_no_layer_of_spots_is_editable(session):
+    session.go_to(3)
+    for layer in session.viewing.overlay.layers:
+        layer.editable = True  # as napari's controls do
+        layer.mode = "transform"
+        assert not layer.editable
+        assert layer.mode == "pan_zoom"
+
+
+def test_points_are_neither_added_nor_removed(session):
+    overlay = session.viewing.overlay
+    mark = session.viewer.layers["Marked spot"]
+    session.go_to(3)
+    for layer in (overlay.points, mark):
+        n = len(layer.data)
+        layer.selected_data = {0}
+        assert not layer.selected_data
+        layer.remove_selected()
+        with pytest.raises(nss.SeeSpotError, match="cannot be edited"):
+            layer.add([1, 2, 3])
+        with pytest.raises(nss.SeeSpotError, match=layer.name):
+            layer.remove([0])
+        assert len(layer.data) == n
+    check(session)
+
+
+def test_a_copy_of_the_layer_is_the_users_own(session):
+    session.viewer.layers.selection.active = session.viewing.overlay.points
+    mine = Layer.create(*session.viewing.overlay.points.as_layer_data_tuple())
+    assert mine.editable
+    mine.add([1, 2, 3])
+    mine.selected_data = {0}
+    mine.remove_selected()
+    assert len(mine.data) == len(session.viewing.overlay.points.data)
 
 
 def test_after_closing_nothing_moves(session, sample):

@@ -208,7 +208,7 @@ class SpotOverlay:
         position = self._session.position(row)
         if len(self._mark.data) == 1:
             self._mark.data[0] = position  # much cheaper than new data
-        else:  # a user has deleted it, or added others
+        else:  # a script has put others into its place
             self._mark.data = [position]
         self._mark.size = _MARK_SIZE * self._session.view.point_size_um / self._scale[2]
         self._mark.visible = True
@@ -459,11 +459,13 @@ class SpotOverlay:
             translate=self.world(self._middle),
             visible=False,
         )
-        layer.led = True
+        layer.led = layer.kept = True
         return self._viewer.add_layer(layer)
 
     def _new_mark(self) -> Any:
-        return self._viewer.add_points(
+        from napari_seespot.spots_layer import Points
+
+        layer = Points(
             [self._middle],
             ndim=3,
             name="Marked spot",
@@ -479,6 +481,8 @@ class SpotOverlay:
             canvas_size_limits=(18, 120),
             visible=False,
         )
+        layer.kept = True
+        return self._viewer.add_layer(layer)
 
     def close(self, *, window_is_gone: bool = False) -> None:
         """Let go of the viewer; its layers are the caller's to remove.

@@ -81,7 +81,7 @@ class PointsPool:
             name=name,
         )
         # Its rows are lent: what a user would move or delete is not the table's.
-        self.layer.editable = False
+        self.layer.kept = True
         self.layer.led = True
         self._plain_symbols()
         viewer.add_layer(self.layer)

@@ -12,6 +12,11 @@ napari also computes the status bar's text on a thread of its own, from arrays t
 the main thread replaces: with a points layer whose number of visible points
 changes at each step, `get_status` now and then reads arrays of two lengths and
 raises, which napari shows as an error. Here such a reading tells nothing.
+
+And they are *kept* from edits, since what they show is the table's. `editable =
+False` alone does not last: napari's controls of a points layer set it to True when
+they are made and whenever the viewer turns between 2-D and 3-D. With it the key
+``2`` adds points at each click; and whatever it says, ``1`` deletes those selected.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ from typing import Any
 
 import numpy as np
 from napari import layers
+
+from napari_seespot.errors import StateError
 
 __all__ = ["Image", "Points"]
 
@@ -56,13 +63,68 @@ class _Led:
         return True
 
 
+class _Kept:
+    """A layer that shows what is not the user's to move or delete.
+
+    Attributes
+    ----------
+    kept : bool
+        Whether it is not editable, whoever says that it were. Set before the
+        layer is added to a viewer.
+    """
+
+    kept = False
+
+    @property
+    def editable(self) -> bool:
+        """Whether a user may edit what the layer shows."""
+        return not self.kept and bool(super().editable)  # type: ignore[misc]  # napari's layer
+
+    @editable.setter
+    def editable(self, editable: bool) -> None:
+        if not self.kept:
+            napari_s: Any = super(_Kept, type(self))
+            napari_s.editable.fset(self, editable)
+
+
 # The names stay: napari takes a layer's icon and its kind in files from them.
-class Image(_Led, layers.Image):  # type: ignore[misc]  # napari's are untyped
+class Image(_Led, _Kept, layers.Image):  # type: ignore[misc]  # napari's are untyped
     """napari's image, sliced by its leader."""
 
 
-class Points(_Led, layers.Points):  # type: ignore[misc]  # as above
+class Points(_Led, _Kept, layers.Points):  # type: ignore[misc]  # as above
     """napari's points, sliced by their leader, and safe to be read while written."""
+
+    @property
+    def selected_data(self) -> Any:
+        """The points that napari would colour, move, copy or delete; none if kept."""
+        return super().selected_data
+
+    @selected_data.setter
+    def selected_data(self, selected: Any) -> None:
+        # Keys delete and copy what is selected, and napari's controls colour it,
+        # all without asking whether the layer is editable.
+        napari_s: Any = layers.Points.selected_data
+        napari_s.fset(self, () if self.kept else selected)
+
+    def add(self, coords: Any) -> None:
+        """Add points, unless they are kept."""
+        self._check_free()
+        super().add(coords)
+
+    def remove(self, indices: Any) -> None:
+        """Remove points, unless they are kept."""
+        if len(indices):
+            self._check_free()
+        super().remove(indices)
+
+    def _check_free(self) -> None:
+        if self.kept:
+            raise StateError(
+                f"the points of the layer {self.name} cannot be edited",
+                hint="Filters say which spots are shown; Duplicate layer gives a "
+                "copy that is yours to edit",
+            )
 
     def get_value(
         self,
