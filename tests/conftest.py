@@ -10,8 +10,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import napari_seespot as nss
+
+# The machine is shared: how long an example takes says nothing about the code.
+settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 # Before anything reads them: what fixtures of whole modules write, and napari's
 # settings, which are read once a process.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,13 @@ import pytest
 
 import napari_seespot as nss
 from napari_seespot.errors import StateError
-from napari_seespot.neuroglancer import LONGEST_LINK, link, position_of, viewer_state
+from napari_seespot.neuroglancer import (
+    LONGEST_LINK,
+    ChannelLook,
+    link,
+    position_of,
+    viewer_state,
+)
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +115,59 @@ def test_nan_becomes_json(dataset: nss.Dataset) -> None:
 
 
 def test_a_dataset_that_is_not_in_s3(dataset: nss.Dataset) -> None:
-    from dataclasses import replace
-
     bare = replace(dataset, info={})
-    (first, *_) = viewer_state(bare, (0, 0, 0))["layers"]
-    assert first["source"] == f"zarr://{dataset.images['488'].uri}"
+    assert viewer_state(bare, (0, 0, 0))["layers"] == []  # a browser reads no disk
+    image = SimpleNamespace(
+        uri="https://me:secret@host/channel_488.zarr?token=secret", name="488",
+        colormap="gray", contrast_limits=None, channel="488", scale=(1, 1, 1),
+    )  # fmt: skip
+    hosted = replace(dataset, info={}, images={"488": image})
+    (layer,) = viewer_state(hosted, (0, 0, 0))["layers"]
+    assert layer["source"] == "zarr://https://host/channel_488.zarr"
+
+
+def test_channels_as_they_are_shown(dataset: nss.Dataset) -> None:
+    looks = {
+        "514": ChannelLook((5, 50), "#12ab34", False),
+        "488": ChannelLook((1, 9), "#ffffff"),
+    }
+    state = parsed(link(viewer_state(dataset, (0, 0, 0), looks=looks)))
+    first, second = state.layers
+    assert first.name == dataset.label("514")
+    assert (first.visible, second.visible) == (False, True)
+    assert list(first.layer.shader_controls["normalized"].range) == [5, 50]
+    assert "#12ab34" in first.layer.shader
+
+
+def test_positions_in_other_units(dataset: nss.Dataset) -> None:
+    z, y, x = dataset.voxel_size
+
+    def at(units: list[Any], position: list[float]) -> Any:
+        state = {
+            "dimensions": dict(zip("xyz", units, strict=True)),
+            "position": position,
+        }
+        return position_of(json.dumps(state), dataset.voxel_size)
+
+    nanometres = [[1e-9, "m"]] * 3
+    assert at(nanometres, [3000 * x, 2000 * y, 5000 * z]) == pytest.approx((5, 2, 3))
+    level_1 = [[2e-6 * x, "m"], [2e-6 * y, "m"], [2e-6 * z, "m"]]
+    assert at(level_1, [10, 20, 30]) == pytest.approx((60, 40, 20))
+    # SeeSpot's own where it knows no voxel size, and what has no length
+    assert at([[1e-6, "m"]] * 3, [10, 20, 30]) == (30, 20, 10)
+    assert at([[1, ""]] * 3, [10, 20, 30]) == (30, 20, 10)
+    assert at([5, "m", None], [10, 20, 30]) == (30, 20, 10)
+
+
+def test_properties_are_told_and_what_is_unknown_is_said(dataset: nss.Dataset) -> None:
+    rows = np.flatnonzero(np.isnan(dataset.spots.column("r")))[:1]
+    removed = np.flatnonzero(dataset.spots.status == "removed")[:1]
+    rows = np.concatenate([rows, removed])
+    state = parsed(link(viewer_state(dataset, (0, 0, 0), rows=rows, name="Mine")))
+    layer = state.layers["Mine"].layer
+    kinds = {p.id: p for p in layer.annotation_properties}
+    assert list(kinds) == ["chan", "unmixed_chan", "status", "r", "dist"]
+    assert list(kinds["unmixed_chan"].enum_labels) == [*dataset.channels, "removed"]
+    first, second = layer.annotations
+    assert first.description.endswith(", r unknown")
+    assert "→ removed, removed" in second.description

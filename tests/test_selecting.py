@@ -17,7 +17,7 @@ from napari_seespot.errors import (
 )
 from napari_seespot.gates import Gate, as_gate, load_gates, save_gates
 from napari_seespot.resolve import changes
-from napari_seespot.saving import load_state
+from napari_seespot.restoring import load_session
 from napari_seespot.session import Session
 from napari_seespot.spots import Spots
 from napari_seespot.state import State
@@ -151,7 +151,7 @@ def test_gates_are_undone_and_saved_like_every_other_change(session, tmp_path):
     session.redo()
     assert session.view.gates == (("b", Gate("514", "561", SQUARE, "add")),)
     path = session.save(tmp_path / "s.json")
-    state, _ = load_state(path)
+    state = load_session(path).state
     assert dict(state.gates) == dict(session.state.gates)
     assert nss.Session(session.dataset, state).view.gates == session.view.gates
 
@@ -208,7 +208,7 @@ def test_files_without_gates(tmp_path):
     document = json.loads(good.read_text())
     bad = tmp_path / "bad.json"
     for change, words in (
-        ({"schema": "other"}, "holds no gates.*Expected"),
+        ({"schema": "other"}, "does not hold the gates.*Expected"),
         ({"schema_version": 99}, "schema version 99.*Update"),
         ({"gates": 3}, "holds no gates"),
         ({"gates": {"a": {"x": 1}}}, "a gate is damaged"),

@@ -13,6 +13,7 @@ import napari_seespot as nss
 from napari_seespot import sessions
 from napari_seespot.dataset import Dataset, LazyMapping
 from napari_seespot.errors import ImageError, NotFoundError, StateError
+from napari_seespot.restoring import load_session
 from napari_seespot.state import State
 
 
@@ -230,10 +231,12 @@ def test_a_state_of_another_dataset(sample, tables, model, tmp_path):
     session.select([1])
     path = session.save(tmp_path / "state.json")
     with pytest.raises(StateError, match=r"of 2,000 spots, the dataset has 5,000"):
-        nss.view(tables, viewer=model, state=path)
-    assert sessions.current(model) is session
-    with pytest.raises(StateError):
         nss.view(tables, viewer=model, state=session.state)
+    assert sessions.current(model) is session
+    saved = load_session(path)
+    state, told = saved.state_for(tables)  # its spot 1 is another one
+    assert state.selection.mask is None
+    assert "whose spots have other numbers" in told[0]
     session.state.pair = ("514", "488")  # still its own dataset's state
     session.select([2])
     session.close()

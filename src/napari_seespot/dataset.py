@@ -142,6 +142,9 @@ class Dataset:
         What a user should know: ``"removed spots are unknown: ..."``.
     info : mapping
         What else the source knows (its manifest, for one).
+    opened_with : mapping
+        What `open_dataset` was told besides the address, and needs to be told again:
+        ``{"min_dist": "5"}``. No credentials, and nothing that JSON cannot hold.
     server : str or None
         The address of the SeeSpot server that it came from; it may hold a password,
         and is never shown or saved.
@@ -159,6 +162,7 @@ class Dataset:
     min_dists: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     info: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    opened_with: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     server: str | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:

@@ -6,12 +6,11 @@ it can be kept in a file and applied to another dataset.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from napari_seespot._user_data import write_whole
+from napari_seespot._user_data import read_document, write_whole
 from napari_seespot.densities import column_name
 from napari_seespot.errors import StateError
 from napari_seespot.polygons import checked_vertices, inside_polygon
@@ -141,26 +140,7 @@ def load_gates(path: Path) -> dict[str, Gate]:
     StateError
         When the file cannot be read, holds no gates, or damaged ones.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StateError(
-            f"the gates cannot be read: {error.strerror}", where=path
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise StateError(f"the file is no JSON: {error}", where=path) from error
-    if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
-        raise StateError(
-            "the file holds no gates", where=path, expected=f'"schema": "{_SCHEMA}"'
-        )
-    version = document.get("schema_version")
-    if not isinstance(version, int) or version > _SCHEMA_VERSION:
-        raise StateError(
-            f"the gates have schema version {version!r}",
-            where=path,
-            expected=f"version {_SCHEMA_VERSION} or older",
-            hint="Update napari-seespot to open them",
-        )
+    document = read_document(path, _SCHEMA, _SCHEMA_VERSION, "the gates")
     gates = document.get("gates")
     if not isinstance(gates, dict):
         raise StateError("the file holds no gates", where=path)

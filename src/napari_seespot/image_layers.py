@@ -90,10 +90,18 @@ class ImageLayers:
     @property
     def channels(self) -> dict[str, Any]:
         """The image layers by channel, masks and crops left out."""
+        return self._by_channel("image")
+
+    @property
+    def masks(self) -> dict[str, Any]:
+        """The labels layers by the name of their segmentation."""
+        return self._by_channel("labels")
+
+    def _by_channel(self, kind: str) -> dict[str, Any]:
         found = {}
         for image in self.screen.images:
-            layer = self.screen.layer_of(image)
-            if image.kind == "image" and layer in self.viewer.layers:
+            layer = self.layer_of(image)
+            if image.kind == kind and layer is not None:
                 found[image.channel] = layer
         return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot.preparing import prepare
-from napari_seespot.viewing import restore_camera, show_session, tell
+from napari_seespot.viewing import show_session, tell
 
 if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
@@ -53,17 +53,19 @@ def view(
     """
     from napari_seespot.dataset import Dataset
 
+    saved = None
+    if isinstance(state, (str, Path)):
+        from napari_seespot.restoring import load_session
+
+        saved = load_session(state)
+        state = None
     if not isinstance(source, Dataset):
         from napari_seespot.sources import open_dataset
 
+        if saved is not None:
+            options = {**saved.options_for(source), **options}
         source = open_dataset(source, **options)
-    camera = labels = None
-    if isinstance(state, (str, Path)):
-        from napari_seespot.saving import load_state
-
-        state, document = load_state(Path(state))
-        camera, labels = document.get("camera"), document.get("labels")
-    prepared = prepare(source, state)
+    prepared = prepare(source, state, saved=saved)
     session = prepared.session
     if viewer is None:
         from napari import Viewer
@@ -75,10 +77,8 @@ def view(
 
         defer = once
     viewing = show_session(viewer, session, prepared.images, docks=docks, defer=defer)
+    if saved is not None:
+        saved.restore(session)
     viewing.finish()  # a script goes on with all layers there
-    if labels:
-        session.labels.merge(labels)
-    if camera:
-        restore_camera(viewer, camera)
     tell(prepared.messages)
     return session

@@ -31,6 +31,7 @@ __all__ = [
     "load_units",
     "middle_of_view",
     "open_images",
+    "open_more",
     "other_channels",
     "retry_images",
     "save_look",
@@ -75,6 +76,27 @@ def open_images(
         # read here, not in the viewer's thread, and of all channels together
         with ThreadPoolExecutor(len(images)) as pool:
             list(pool.map(lambda image: image.contrast_limits, images))
+    return images, problems
+
+
+def open_more(
+    dataset: Dataset, names: Sequence[tuple[str, str]]
+) -> tuple[list[ChannelImage], list[str]]:
+    """Open other channels and masks; slow, as `open_images`, whose results it has.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    names : sequence of (str, str)
+        ``("images", channel)`` or ``("masks", name)``.
+    """
+    channels = [name for kind, name in names if kind == "images"]
+    images, problems = open_images(dataset, channels) if channels else ([], [])
+    for name in (name for kind, name in names if kind == "masks"):
+        try:
+            images.append(dataset.masks[name])
+        except SeeSpotError as error:
+            problems.append(f"Mask {name} is left out. {error}")
     return images, problems
 
 

@@ -11,7 +11,15 @@ from napari_seespot.errors import StateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["apply_look", "load_look", "look_of", "save_look"]
+__all__ = [
+    "apply_look",
+    "apply_settings",
+    "check_look",
+    "load_look",
+    "look_of",
+    "save_look",
+    "settings_of",
+]
 
 _KIND = "napari-seespot look"
 _VERSION = 1
@@ -41,6 +49,14 @@ def look_of(layers: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": _KIND, "version": _VERSION, "channels": channels}
 
 
+def settings_of(layer: Any) -> dict[str, Any]:
+    """Return how a labels layer is shown, ready for JSON."""
+    return {name: _plain(getattr(layer, name)) for name in _MASK}
+
+
+_MASK = ("opacity", "visible", "blending", "contour")
+
+
 def _plain(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float, str)) else str(value)
 
@@ -62,15 +78,28 @@ def apply_look(layers: Mapping[str, Any], look: Mapping[str, Any]) -> tuple[str,
     """
     channels = look["channels"]
     for channel, layer in layers.items():
-        for name, value in channels.get(channel, {}).items():
-            try:
-                setattr(layer, name, value)
-            except (TypeError, ValueError, KeyError) as error:
-                raise StateError(
-                    f"channel {channel} cannot be shown with {name} = {value!r}"[:200],
-                    hint="The look was written by hand, or by a newer version",
-                ) from error
+        apply_settings(layer, f"channel {channel}", channels.get(channel, {}))
     return tuple(channel for channel in layers if channel not in channels)
+
+
+def apply_settings(layer: Any, what: str, values: Mapping[str, Any]) -> None:
+    """Set attributes of a layer that `look_of` or `settings_of` returned.
+
+    Raises
+    ------
+    StateError
+        A value is none that the layer takes; those before it are set.
+    """
+    for name, value in values.items():
+        try:
+            if name not in _KNOWN:
+                raise ValueError("it is no setting of a layer")
+            setattr(layer, name, value)
+        except (TypeError, ValueError, KeyError) as error:
+            raise StateError(
+                f"{what} cannot be shown with {name} = {value!r}"[:200],
+                hint="It was written by hand, or by a newer version",
+            ) from error
 
 
 def save_look(path: str | Path, look: Mapping[str, Any]) -> Path:
@@ -98,6 +127,12 @@ def load_look(path: str | Path) -> dict[str, Any]:
         raise StateError(
             f"this is not JSON ({error})", where=path, expected="a saved look"
         ) from error
+    check_look(look, path)
+    return dict(look)
+
+
+def check_look(look: Any, path: str | Path) -> None:
+    """Raise a StateError for what is no look, or one of another version."""
     channels = look.get("channels") if isinstance(look, dict) else None
     fine = isinstance(channels, dict) and all(
         isinstance(each, dict) and set(each) <= _KNOWN for each in channels.values()
@@ -111,7 +146,6 @@ def load_look(path: str | Path) -> dict[str, Any]:
             expected=str(_VERSION),
             hint="It was saved by another version of napari-seespot",
         )
-    return dict(look)
 
 
-_KNOWN = {*_PLAIN, "contrast_limits", "colormap"}
+_KNOWN = {*_PLAIN, *_MASK, "contrast_limits", "colormap"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -16,18 +17,22 @@ import numpy as np
 
 from napari_seespot.coloring import class_colors
 from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot.recent import without_credentials
 from napari_seespot.spots import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.images import ChannelImage
 
 __all__ = [
     "LONGEST_LINK",
+    "ChannelLook",
     "Position",
     "link",
     "position_of",
+    "public_address",
     "state_of",
     "viewer_state",
 ]
@@ -42,6 +47,24 @@ MOST_ANNOTATIONS = 100_000
 Position = tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class ChannelLook:
+    """How a channel is shown.
+
+    Attributes
+    ----------
+    contrast : tuple of float
+        Low and high.
+    color : str
+        ``#rrggbb``.
+    visible : bool
+    """
+
+    contrast: tuple[float, float]
+    color: str
+    visible: bool = True
+
+
 def viewer_state(
     dataset: Dataset,
     position: Position,
@@ -49,7 +72,7 @@ def viewer_state(
     rows: np.ndarray | None = None,
     name: str = "Spots",
     color: str = "#ffff00",
-    contrast: Mapping[str, tuple[float, float]] | None = None,
+    looks: Mapping[str, ChannelLook] | None = None,
     zoom: float = 1.0,
 ) -> dict[str, Any]:
     """Return a Neuroglancer state of the channels, with spots as annotations.
@@ -64,8 +87,9 @@ def viewer_state(
         unmixed channel, status, r and dist as properties.
     name, color : str
         Of the annotation layer.
-    contrast : mapping of str to (low, high), optional
-        By channel; the images' own limits by default.
+    looks : mapping of str to ChannelLook, optional
+        The channels to show, and how; by default all images of the dataset, which are
+        opened for that, as they tell themselves.
     zoom : float
         Voxels a pixel of the cross section.
 
@@ -89,7 +113,7 @@ def viewer_state(
         },
         "position": [x, y, z, 0],
         "crossSectionScale": zoom,
-        "layers": _image_layers(dataset, contrast or {}),
+        "layers": _image_layers(dataset, looks),
         "showAxisLines": True,
         "showScaleBar": True,
         "layout": "4panel",
@@ -118,8 +142,19 @@ def link(state: Mapping[str, Any], service: str = SERVICE) -> str:
     return text
 
 
-def position_of(text: str) -> Position:
+def position_of(
+    text: str, voxel_size: tuple[float, float, float] | None = None
+) -> Position:
     """Return the place, (z, y, x) in voxels, that a link or a JSON state looks at.
+
+    Parameters
+    ----------
+    text : str
+    voxel_size : tuple of float, optional
+        (z, y, x) in um. A position counts in the link's own units, which are
+        converted: one may look at the same place in voxels of another level, or in
+        nanometres. SeeSpot writes 1 um for each axis where it does not know better,
+        and means voxels.
 
     Raises
     ------
@@ -144,7 +179,24 @@ def position_of(text: str) -> Position:
         ) from None
     if not all(map(math.isfinite, (z, y, x))):
         raise StateError(f"the Neuroglancer position {position} is not finite")
+    units = [_metres(dimensions[axis]) for axis in "zyx"]
+    if voxel_size is None or None in units or units == [1e-6] * 3:
+        return (z, y, x)
+    z, y, x = (
+        place * (unit or 0.0) / (size * 1e-6)
+        for place, unit, size in zip((z, y, x), units, voxel_size, strict=True)
+    )
     return (z, y, x)
+
+
+def _metres(scale: Any) -> float | None:
+    """Return a dimension's step in metres; None where it has no length."""
+    try:
+        value, unit = scale
+        size = float(value)
+    except (TypeError, ValueError):
+        return None
+    return size if unit == "m" and math.isfinite(size) and size > 0 else None
 
 
 def state_of(text: str) -> dict[str, Any]:
@@ -170,31 +222,42 @@ def state_of(text: str) -> dict[str, Any]:
 
 
 def _image_layers(
-    dataset: Dataset, contrast: Mapping[str, tuple[float, float]]
+    dataset: Dataset, looks: Mapping[str, ChannelLook] | None
 ) -> list[dict[str, Any]]:
     layers = []
-    for channel in dataset.images:
+    for channel in dataset.images if looks is None else looks:
         try:
             image = dataset.images[channel]
         except SeeSpotError:  # that channel is reported where it is shown
             continue
-        low, high = contrast.get(channel) or image.contrast_limits or (0, 65535)
-        color = image.colormap if str(image.colormap).startswith("#") else "#ffffff"
+        source = public_address(dataset, image.uri)
+        if source is None:
+            continue  # a browser reads no disk
+        look = _own_look(dataset, image) if looks is None else looks[channel]
         layers.append(
             {
                 "type": "image",
                 "name": image.name,
-                "source": f"zarr://{_public(dataset, image.uri)}",
+                "source": f"zarr://{source}",
                 "localDimensions": {"c'": [1, ""]},
                 "localPosition": [0],
-                "shader": _SHADER.replace("COLOR", str(color)),
-                "shaderControls": {"normalized": {"range": [low, high]}},
+                "shader": _SHADER.replace("COLOR", look.color),
+                "shaderControls": {"normalized": {"range": [*look.contrast]}},
                 "blend": "additive",
                 "opacity": 1.0,
-                "visible": channel in dataset.channels,
+                "visible": look.visible,
             }
         )
     return layers
+
+
+def _own_look(dataset: Dataset, image: ChannelImage) -> ChannelLook:
+    color = str(image.colormap)
+    return ChannelLook(
+        image.contrast_limits or (0, 65535),
+        color if color.startswith("#") else "#ffffff",
+        image.channel in dataset.channels,
+    )
 
 
 _SHADER = (
@@ -204,14 +267,19 @@ _SHADER = (
 )
 
 
-def _public(dataset: Dataset, uri: str) -> str:
-    """Return where a browser finds an image: in S3, if the manifest tells where."""
+def public_address(dataset: Dataset, uri: str) -> str | None:
+    """Return where a browser finds an image, without credentials; None on a disk.
+
+    A copy of a folder that lies in S3, as its manifest tells, is read there.
+    """
     home = dataset.info.get("s3_location")
     marker = "/image_tile_fusing/"
-    if "://" not in uri and home and marker in uri.replace("\\", "/"):
+    if "://" in uri:
+        return without_credentials(uri)
+    if home and marker in uri.replace("\\", "/"):
         rest = uri.replace("\\", "/").partition(marker)[2]
         return f"{str(home).rstrip('/')}{marker}{rest}"
-    return uri
+    return None
 
 
 def _spot_layer(
@@ -250,14 +318,17 @@ def _point(
     row: Mapping[Any, Any], channels: list[str], numbers: list[str]
 ) -> dict[str, Any]:
     unmixed = row["unmixed_chan"]
+    target = unmixed if isinstance(unmixed, str) else "removed"
+    unknown = "".join(f", {n} unknown" for n in numbers if not math.isfinite(row[n]))
     return {
         "type": "point",
         "id": str(row["spot_id"]),
+        "description": f"{row['chan']} → {target}, {row['status']}{unknown}",
         "point": [float(row["x"]), float(row["y"]), float(row["z"]), 0],
         "props": [
             channels.index(row["chan"]),
             # null, which pandas gives as NaN, where the spot was removed
-            channels.index(unmixed if isinstance(unmixed, str) else "removed"),
+            channels.index(target),
             STATUSES.index(row["status"]),
             *(_number(row[column]) for column in numbers),
         ],
@@ -274,7 +345,8 @@ def _choice(name: str, labels: list[str]) -> dict[str, Any]:
 
 
 def _number(value: float) -> float:
-    # JSON has no NaN; 0 is what Neuroglancer itself takes by default.
+    # JSON has no NaN; 0 is what Neuroglancer itself takes by default, and the
+    # description says that the value is unknown.
     return float(value) if math.isfinite(value) else 0.0
 
 

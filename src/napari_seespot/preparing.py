@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_seespot.errors import StateError
-from napari_seespot.layers import open_images
+from napari_seespot.layers import open_images, open_more
 from napari_seespot.session import Session
 from napari_seespot.sources._task import Task
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.images import ChannelImage
+    from napari_seespot.restoring import SavedSession
     from napari_seespot.sources._task import Cancelled, Progress
     from napari_seespot.state import State
 
@@ -46,6 +47,7 @@ def prepare(
     dataset: Dataset,
     state: State | None = None,
     *,
+    saved: SavedSession | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Prepared:
@@ -58,6 +60,8 @@ def prepare(
     dataset : Dataset
     state : State, optional
         How to look at it; as at the start by default.
+    saved : SavedSession, optional
+        Whose state, and images besides the spots' channels, to take instead.
     progress : callable, optional
         Called with the share done, 0 to 1, and a text.
     cancelled : callable, optional
@@ -72,14 +76,20 @@ def prepare(
     """
     task = Task(progress, cancelled)
     task.check()
+    told: tuple[str, ...] = ()
+    if saved is not None:
+        state, told = saved.state_for(dataset)
     _check_selection(dataset, state)
     session = Session(dataset, state)
     images, problems = open_images(dataset, progress=task.part(0.0, 0.8).step)
+    if saved is not None:
+        more, worse = open_more(dataset, saved.more_images(dataset))
+        images, problems = [*images, *more], [*problems, *worse]
     task.step(0.8, "Preparing the first picture")
     _ = dataset.voxel_size  # may open an image; kept from here on
     _warm_up(session)
     task.step(1.0, f"{len(dataset.spots):,} spots")
-    return Prepared(session, images, (*dataset.notes, *problems))
+    return Prepared(session, images, (*dataset.notes, *told, *problems))
 
 
 def _check_selection(dataset: Dataset, state: State | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from napari_seespot import _memory
 from napari_seespot._addresses import redact
+from napari_seespot.sources._expand import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,9 +99,15 @@ def forget_dataset(uri: str) -> None:
 
 
 def without_credentials(uri: str) -> str:
-    """Return an address without user, password, and what else could be a key."""
+    """Return an address without user, password, and what else could be a key.
+
+    Several addresses in one text, as of datasets that were joined, are cleaned one by
+    one.
+    """
+    if SEPARATOR in uri:
+        return SEPARATOR.join(map(without_credentials, uri.split(SEPARATOR)))
     if "://" not in uri:
-        return uri
+        return re.sub(r"^(//|\\\\)[^/\\@]*@", r"\1", uri)  # a share of Windows
     try:
         parts = urlsplit(uri)
         query = [(k, v) for k, v in parse_qsl(parts.query) if k in _QUERY]

@@ -1,30 +1,35 @@
-"""Sessions as readable JSON files: where the data are, and how they are looked at."""
+"""Sessions as readable JSON files: where the data are, and how they are looked at.
+
+What is written here, `restoring` reads.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
-import os
+import platform
 import zlib
-from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_seespot.errors import SeeSpotError, StateError
+from napari_seespot import looks
+from napari_seespot._user_data import write_whole
 from napari_seespot.gates import Gate
 from napari_seespot.recent import without_credentials
-from napari_seespot.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_seespot.session import Session
 
-__all__ = ["SCHEMA_VERSION", "load_state", "save_session"]
+__all__ = ["SCHEMA", "SCHEMA_VERSION", "pack_ids", "save_session", "unpack_ids"]
 
+SCHEMA = "napari-seespot-session"
 SCHEMA_VERSION = 1
+
+_PACKAGES = ("napari-seespot", "napari", "numpy", "pandas", "zarr", "dask")
 
 
 def save_session(session: Session, path: Path) -> Path:
@@ -35,84 +40,65 @@ def save_session(session: Session, path: Path) -> Path:
     SeeSpotError
         When the file cannot be written.
     """
-    from napari_seespot._version import __version__
-
+    dataset, state = session.dataset, session.state.snapshot()
+    mask = state.pop("selection")["mask"]
     document = {
-        "schema": "napari-seespot-session",
+        "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "napari_seespot": __version__,
-        "source": without_credentials(session.dataset.uri),
-        "dataset": session.dataset.name,
-        "spots": len(session.dataset.spots),
-        "state": _plain(session.state.snapshot()),
+        "versions": _versions(),
+        "source": without_credentials(dataset.uri),
+        "options": dict(dataset.opened_with),
+        "dataset": dataset.name,
+        "spots": len(dataset.spots),
+        "state": _plain(state),
+        "selection": None,
         "labels": session.labels.entries(),
         "camera": _camera(session.viewer),
+        "layers": _layers(session),
     }
-    if not path.name:
-        raise SeeSpotError(f"{str(path)!r} is no name of a file to write")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise SeeSpotError(
-            f"the session cannot be written: {error.strerror}", where=path
-        ) from error
-    return path
+    if mask is not None:
+        document["selection"] = pack_ids(dataset.spots.column("spot_id")[mask])
+    return write_whole(path, document, "the session", make_folders=False)
 
 
-def load_state(path: Path) -> tuple[State, dict[str, Any]]:
-    """Return the state that a file holds, and the whole document.
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # used without being installed
+            continue
+    return found
+
+
+def pack_ids(ids: np.ndarray) -> dict[str, Any]:
+    """Return spot ids as JSON: sorted, as differences, compressed.
+
+    By their ids, not their rows, the same spots are found in another sample or order
+    of the same dataset.
+    """
+    steps = np.diff(np.sort(ids.astype("<i8")), prepend=np.int64(0)).astype("<i8")
+    packed = base64.b64encode(zlib.compress(steps.tobytes())).decode("ascii")
+    return {"count": len(ids), "spot_ids": packed}
+
+
+def unpack_ids(packed: dict[str, Any]) -> np.ndarray:
+    """Return the spot ids that `pack_ids` packed; int64, sorted.
 
     Raises
     ------
-    StateError
-        When the file is no session, is of a newer schema, or is damaged.
+    KeyError, TypeError, ValueError, zlib.error
+        When something else was.
     """
-    document = _read(path)
-    version = document.get("schema_version")
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise StateError(
-            f"the session has schema version {version!r}",
-            where=path,
-            expected=f"version {SCHEMA_VERSION} or older",
-            hint="Update napari-seespot to open it",
-        )
-    values = document.get("state")
-    if not isinstance(values, dict):
-        raise StateError("the session holds no state", where=path)
-    try:
-        _check_camera(document.get("camera"))
-        return _state(values), document
-    except StateError as error:
-        raise StateError(
-            error.found, where=path, expected=error.expected, hint=error.hint
-        ) from error
-    except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as error:
-        raise StateError(f"the state is damaged: {error}", where=path) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StateError(
-            f"the session cannot be read: {error.strerror}", where=path
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise StateError(f"the file is no JSON: {error}", where=path) from error
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != "napari-seespot-session"
-    ):
-        raise StateError(
-            "the file is not a session of napari-seespot",
-            where=path,
-            expected='"schema": "napari-seespot-session"',
-        )
-    return document
+    count = int(packed["count"])
+    if count < 0:
+        raise ValueError(f"{count} spots are selected")
+    data = base64.b64decode(packed["spot_ids"], validate=True)
+    # A few bytes may claim to be many.
+    raw = zlib.decompressobj().decompress(data, 8 * count + 1)
+    if len(raw) != 8 * count:
+        raise ValueError(f"the selection does not hold {count:,} spots, as it says")
+    return np.cumsum(np.frombuffer(raw, "<i8"), dtype=np.int64)
 
 
 def _plain(values: Any) -> Any:
@@ -124,48 +110,7 @@ def _plain(values: Any) -> Any:
         return [_plain(value) for value in values]
     if isinstance(values, Gate):
         return _plain(asdict(values))
-    if isinstance(values, np.ndarray):
-        packed = zlib.compress(np.packbits(values).tobytes())
-        return {"rows": len(values), "bits": base64.b64encode(packed).decode("ascii")}
     return values
-
-
-def _state(values: dict[str, Any]) -> State:
-    values = dict(values)
-    selection = values.pop("selection", None) or {}
-    filters = values.pop("filters", None) or {}
-    limits = values.pop("limits", None) or {}
-    state = State(**values)
-    ranges = filters.pop("ranges", {})
-    for name, value in filters.items():
-        setattr(state.filters, name, value)
-    state.filters.ranges.replace(ranges)
-    for name, value in limits.items():
-        setattr(state.limits, name, value)
-    packed = selection.get("mask")
-    if packed:
-        bits = zlib.decompress(base64.b64decode(packed["bits"]))
-        rows = int(packed["rows"])
-        if (rows + 7) // 8 != len(bits):
-            raise ValueError(f"the selection has {8 * len(bits)} of {rows} rows")
-        mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=rows)
-        state.selection.mask = mask.astype(np.bool_)
-    return state
-
-
-def _check_camera(camera: Any) -> None:
-    """Raise a ValueError, TypeError or KeyError for what no viewer could look by."""
-    if camera is None:
-        return
-    numbers = [float(camera["zoom"]), *camera["point"]]
-    for name in ("center", "angles"):
-        if len(camera[name]) != 3:
-            raise ValueError(f"the camera's {name} is {camera[name]!r}")
-        numbers += camera[name]
-    if not np.isfinite(np.array(numbers, float)).all() or camera["zoom"] <= 0:
-        raise ValueError("the camera has numbers that are none")
-    if camera["ndisplay"] not in (2, 3):
-        raise ValueError(f"{camera['ndisplay']!r} dimensions cannot be displayed")
 
 
 def _camera(viewer: Any) -> dict[str, Any] | None:
@@ -177,4 +122,22 @@ def _camera(viewer: Any) -> dict[str, Any] | None:
         "angles": [float(value) for value in viewer.scene.camera.angles],
         "point": [float(value) for value in viewer.dims.point],
         "ndisplay": int(viewer.dims.ndisplay),
+    }
+
+
+def _layers(session: Session) -> dict[str, Any] | None:
+    """Return how the layers are shown; None without a viewer."""
+    if session.viewing is None:
+        return None
+    session.viewing.finish()  # channels that are still to come are meant too
+    images = session.viewing.images
+    return {
+        "images": looks.look_of(images.channels),
+        "masks": {
+            name: looks.settings_of(layer) for name, layer in images.masks.items()
+        },
+        "spots": {
+            layer.name: {"opacity": float(layer.opacity)}
+            for layer in session.viewing.overlay.layers
+        },
     }

@@ -31,11 +31,13 @@ def script_of(session: Session) -> str:
     session : Session
     """
     source = without_credentials(session.dataset.uri)
+    told = session.dataset.opened_with
+    options = [f"{name}={value!r}" for name, value in told.items()]
     lines = [
         "import napari",
         "import napari_seespot as nss",
         "",
-        f"session = nss.view({source!r})",
+        f"session = nss.view({', '.join([repr(source), *options])})",
         "state = session.state",
         *_changes(session),
         *_gates(session),

@@ -218,6 +218,13 @@ class Filters(_Evented):
             ) from None
         if np.isnan([e for e in (low, high) if e is not None]).any():
             raise StateError(f"the range of {column!r} has an end that is no number")
+        # An infinite end is an open one, and JSON knows no other.
+        low = None if low == -np.inf else low
+        high = None if high == np.inf else high
+        if low == np.inf or high == -np.inf:
+            raise StateError(
+                f"the range of {column!r} lets nothing pass", expected="(low, high)"
+            )
         if low is not None and high is not None and low > high:
             raise StateError(
                 f"the range of {column!r} goes from {low:g} down to {high:g}",

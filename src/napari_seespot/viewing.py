@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_seespot import sessions
 from napari_seespot.cell_picking import CellPicker
-from napari_seespot.errors import SeeSpotError
 from napari_seespot.image_layers import ImageLayers
 from napari_seespot.keys import offer_keys
 from napari_seespot.overlay import SpotOverlay
@@ -26,7 +25,6 @@ __all__ = [
     "PLUGIN",
     "Viewing",
     "raise_dock",
-    "restore_camera",
     "show_session",
     "tell",
 ]
@@ -273,24 +271,3 @@ def tell(messages: Sequence[str]) -> None:
 
     for message in messages:
         show_info(message)
-
-
-def restore_camera(viewer: Any, camera: dict[str, Any]) -> None:
-    """Look where a saved session looked.
-
-    Raises
-    ------
-    SeeSpotError
-        When what was saved makes no sense.
-    """
-    try:
-        viewer.dims.ndisplay = int(camera["ndisplay"])
-        saved, point = camera["point"], list(viewer.dims.point)
-        shared = min(len(saved), len(point))  # axes that both viewers have: the last
-        point[-shared:] = (float(value) for value in saved[-shared:])
-        viewer.dims.point = point
-        viewer.scene.camera.center = tuple(float(value) for value in camera["center"])
-        viewer.scene.camera.zoom = float(camera["zoom"])
-        viewer.scene.camera.angles = tuple(float(value) for value in camera["angles"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SeeSpotError(f"the saved camera is damaged: {error}") from error

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QItemSelectionModel, Qt
 
+import napari_seespot as nss
 from napari_seespot import sessions
 from napari_seespot.cells import cell_table
 from napari_seespot.session import Session
@@ -58,6 +59,59 @@ def test_numbers_and_sorting(opened, tables):
     found = shown(dock)
     assert found["spots"].is_monotonic_decreasing
     assert set(found["cell_id"]) == set(wanted["cell_id"])
+
+
+def test_what_is_chosen_moves_with_its_cell(opened):
+    _, dock = opened
+    choose(dock, 0, 5)
+    cells = set(dock.chosen())
+    dock.view.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    assert set(dock.chosen()) == cells
+    dock.view.sortByColumn(3, Qt.SortOrder.DescendingOrder)
+    assert set(dock.chosen()) == cells
+
+
+def test_a_cell_that_is_clicked_on(opened, tables):
+    session, dock = opened
+    frame = tables.spots.to_pandas()
+    cell = int(frame.loc[frame["cell_id"] > 0, "cell_id"].iloc[7])
+    session.cell_picked.emit(cell)
+    assert list(dock.chosen()) == [cell]
+    own = frame[frame["cell_id"] == cell]
+    kept = own[own["status"] != "removed"]
+    text = dock.picked.value
+    assert text.startswith(f"cell {cell}: {len(own)} spots, ")
+    assert f"{(own['status'] == 'reassigned').sum()} reassigned" in text
+    assert f"{(own['status'] == 'removed').sum()} removed" in text
+    for channel, gene in tables.genes.items():
+        before = (own["chan"] == channel).sum()
+        after = (kept["unmixed_chan"] == channel).sum()
+        if before or after:
+            assert f"{gene} {before} → {after}" in text
+    session.cell_picked.emit(10**6)
+    assert dock.picked.value == "cell 1000000: no spots"
+
+
+def test_the_cells_are_shown(model, sample_folder, qtbot):
+    session = nss.view(sample_folder, model)
+    dock = CellsWidget(model)
+    qtbot.addWidget(dock.native)
+    qtbot.waitUntil(lambda: dock.model.rowCount() > 0, timeout=20_000)
+    dock.show_cells.native.click()
+    qtbot.waitUntil(lambda: bool(session.viewing.images.masks), timeout=20_000)
+    (layer,) = session.viewing.images.masks.values()
+    assert model.layers.selection.active is layer
+    sessions.attach(model, None)
+
+
+def test_the_script_has_the_same_table(tables):
+    session = Session(tables)
+    assert session.cells().equals(cell_table(tables))
+    frame = tables.spots.to_pandas()
+    shown = frame[(frame["status"] != "removed") & (frame["cell_id"] != 0)]
+    visible = session.cells(visible=True)
+    assert visible["spots"].sum() == len(shown)
+    assert visible["removed"].sum() == 0
 
 
 def test_choosing_selects_and_flies(opened, tables):

@@ -7,12 +7,15 @@ import json
 import numpy as np
 import pytest
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QPushButton
 from tests import _seespot_server as fake
 
 import napari_seespot as nss
 from napari_seespot import sessions
 from napari_seespot.neuroglancer import position_of
 from napari_seespot.scripting import script_of
+from napari_seespot.widgets._opening import opening_of
+from napari_seespot.widgets._source_dialog import SourceDialog
 from napari_seespot.widgets.share import ShareWidget
 
 
@@ -66,30 +69,77 @@ def test_a_session_that_is_none(opened, model, tmp_path, said):
     session, dock = opened
     (tmp_path / "a.json").write_text("{}")
     dock.load_from(tmp_path / "a.json")
-    assert "not a session" in said[0]
+    assert "does not hold a session" in said[0]
     assert sessions.current(model) is session
     dock.save_to(tmp_path / "no" / "a.json")
     assert "cannot be written" in said[1]
 
 
-def test_a_dataset_that_has_moved(
-    opened, model, qtbot, tmp_path, monkeypatch, said, sample_folder
-):
+@pytest.mark.parametrize(
+    "gone", ["folder", "spots.parquet", "answer.json", "http://127.0.0.1:9"]
+)
+def test_a_dataset_that_has_moved(opened, model, qtbot, tmp_path, sample_folder, gone):
     session, dock = opened
     session.state.color_by = "chan"
     dock.save_to(tmp_path / "a.json")
     document = json.loads((tmp_path / "a.json").read_text())
-    document["source"] = str(tmp_path / "gone")
+    source = gone if "://" in gone else str(tmp_path / gone)
+    document["source"] = source
     (tmp_path / "a.json").write_text(json.dumps(document))
-    asked = []
-    monkeypatch.setattr(
-        "napari_seespot.widgets.share.QFileDialog.getExistingDirectory",
-        lambda *arguments: asked.append(arguments) or str(sample_folder),
-    )
     session.state.color_by = "status"
     dock.load_from(tmp_path / "a.json")
+    qtbot.waitUntil(lambda: dock.dialog is not None, timeout=30_000)
+    assert dock.dialog.address.text() == source
+    dock.dialog.accept()  # it is still not there
+    first = dock.dialog
+    qtbot.waitUntil(lambda: dock.dialog is not first, timeout=30_000)
+    dock.dialog.address.setText(str(sample_folder))
+    dock.dialog.accept()
     qtbot.waitUntil(lambda: "Opened" in dock.text.value, timeout=30_000)
-    assert len(asked) == 1
+    assert sessions.current(model).state.color_by == "chan"
+
+
+def test_giving_up_on_a_dataset_that_has_moved(opened, model, qtbot, tmp_path):
+    session, dock = opened
+    dock.save_to(tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    (tmp_path / "a.json").write_text(json.dumps({**document, "source": None}))
+    dock.load_from(tmp_path / "a.json")
+    assert dock.dialog.address.text() == ""
+    dock.dialog.accept()  # nothing was typed: it waits
+    assert dock.dialog.isVisible()
+    dock.dialog.reject()
+    assert sessions.current(model) is session
+
+
+def test_a_place_is_chosen(qtbot, monkeypatch):
+    used = []
+    dialog = SourceDialog("", used.append)
+    qtbot.addWidget(dialog)
+    dialogs = "napari_seespot.widgets._source_dialog.QFileDialog"
+    monkeypatch.setattr(f"{dialogs}.getExistingDirectory", lambda *_: "/a")
+    monkeypatch.setattr(f"{dialogs}.getOpenFileName", lambda *_: ("/b.csv", ""))
+    buttons = {b.text().replace("&", ""): b for b in dialog.findChildren(QPushButton)}
+    buttons["Folder …"].click()
+    assert dialog.address.text() == "/a"
+    buttons["File …"].click()
+    assert dialog.address.text() == "/b.csv"
+    monkeypatch.setattr(f"{dialogs}.getExistingDirectory", lambda *_: "")
+    buttons["Folder …"].click()
+    buttons["Open"].click()
+    assert used == ["/b.csv"]
+
+
+def test_a_session_asked_for_while_something_else_opens(
+    opened, model, qtbot, tmp_path, sample_folder
+):
+    session, dock = opened
+    session.state.color_by = "chan"
+    dock.save_to(tmp_path / "a.json")
+    session.state.color_by = "status"
+    opening_of(model).open(str(sample_folder))
+    dock.load_from(tmp_path / "a.json")
+    qtbot.waitUntil(lambda: "Opened" in dock.text.value, timeout=30_000)
     assert sessions.current(model).state.color_by == "chan"
 
 

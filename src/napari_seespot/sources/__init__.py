@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -107,7 +108,27 @@ def open_dataset(
     else:
         dataset = _open_several(addresses, progress, own)
         scheduler = scheduler or settings.scheduler() or "threads"
+    dataset = replace(dataset, opened_with=_told(own))
     return dataset if scheduler is None else _counted_by(scheduler, dataset)
+
+
+_STORAGE = ("endpoint_url", "region", "anonymous")
+
+
+def _told(own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the options that opening the same again needs, without credentials."""
+    told = {name: own.get(name) for name in ("min_dist", "tile", "column_map")}
+    storage = own.get("storage")
+    for name in _STORAGE:
+        told[name] = own.get(name, getattr(storage, name, None))
+    if told["endpoint_url"]:
+        told["endpoint_url"] = _without_secrets(str(told["endpoint_url"]))
+    if told["min_dist"] is not None:
+        told["min_dist"] = str(told["min_dist"])
+    if told["column_map"] is not None:
+        told["column_map"] = dict(told["column_map"])
+    known = {name: value for name, value in told.items() if value is not None}
+    return MappingProxyType(known)
 
 
 def _open_several(
@@ -160,7 +181,7 @@ def _open_one(
         return _open_bucket(text, min_dist, tile, cache, task, options)
     path = _local_path(text)
     suffix = path.suffix.lower()
-    if path.is_file() and suffix == ".json":
+    if suffix == ".json" and not path.is_dir():
         from napari_seespot.sources.server import dataset_from_answer
 
         return dataset_from_answer(

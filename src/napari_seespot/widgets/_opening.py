@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_seespot.preparing import Prepared
+    from napari_seespot.restoring import SavedSession
     from napari_seespot.widgets._activity import Activity
     from napari_seespot.widgets._worker import Job
 
@@ -53,10 +54,13 @@ class Request:
     uri : str
     options : mapping
         For `open_dataset`.
+    saved : SavedSession, optional
+        How to look at it.
     """
 
     uri: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    saved: SavedSession | None = None
 
     @property
     def title(self) -> str:
@@ -107,13 +111,17 @@ class Opening:
         """Whether a dataset is being opened."""
         return self._request is not None
 
-    def open(self, uri: str, **options: Any) -> None:
+    def open(
+        self, uri: str, *, saved: SavedSession | None = None, **options: Any
+    ) -> None:
         """Begin to open a dataset in the place of the one that is shown.
 
         Parameters
         ----------
         uri : str
             As `open_dataset` takes it.
+        saved : SavedSession, optional
+            How to look at it; as at the start by default.
         **options
             For `open_dataset`.
         """
@@ -121,7 +129,7 @@ class Opening:
             return
         if self.busy:
             self._end(CancelledError("another dataset was asked for"))
-        self._request = request = Request(uri, options)
+        self._request = request = Request(uri, options, saved)
         settings = plugin_settings()
         settings.apply()
         if self._in_window:
@@ -200,6 +208,8 @@ class Opening:
             viewing = show_session(
                 viewer, prepared.session, prepared.images, defer=defer
             )
+            if request.saved is not None:
+                request.saved.restore(prepared.session)
             if self._waited_for:  # a script goes on with all layers there
                 viewing.finish()
         except Exception as error:  # noqa: BLE001
@@ -232,7 +242,8 @@ class Opening:
 
         def accepted(column_map: dict[str, str | None]) -> None:
             if request is not None:
-                self.open(request.uri, **{**request.options, "column_map": column_map})
+                options = {**request.options, "column_map": column_map}
+                self.open(request.uri, saved=request.saved, **options)
 
         window = viewer.window.main_menu.window() if self._in_window else None
         self.dialog = ColumnMappingDialog(path, names, accepted, window)
@@ -267,6 +278,7 @@ def _load(request: Request, settings: PluginSettings, job: Job) -> Prepared:
     return prepare(
         dataset,
         settings.new_state(),
+        saved=request.saved,
         progress=task.part(0.8, 1.0).step,
         cancelled=job.cancelled,
     )

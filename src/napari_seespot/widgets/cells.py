@@ -94,10 +94,19 @@ class CellModel(QAbstractTableModel):
         if not 0 <= column < len(self._names):
             return
         self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        cells = [self._order[index.row()] for index in before]
         values = self._values[:, column]
         if order == Qt.SortOrder.DescendingOrder:
             values = -values
         self._order = np.argsort(values, kind="stable")
+        # What is chosen moves with its cell.
+        place = np.argsort(self._order)
+        after = [
+            self.index(int(place[cell]), index.column())
+            for cell, index in zip(cells, before, strict=True)
+        ]
+        self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
 
@@ -142,15 +151,13 @@ class CellsWidget(SessionDock):
         self.follow()
 
     def _lay_out(self) -> None:
-        buttons: Container[Any] = Container(
-            widgets=[self.show_cells, self.select, self.go, self.save],
-            layout="horizontal",
-            labels=False,
-        )
-        buttons.margins = (0, 0, 0, 0)
+        buttons = [
+            _row(self.show_cells, self.select),
+            _row(self.go, self.save),
+        ]
         for label in (self.summary, self.picked):
             label.native.setWordWrap(True)
-        self._body.extend([self.summary, self.visible_only, buttons, self.picked])
+        self._body.extend([self.summary, self.visible_only, *buttons, self.picked])
         self.view.setModel(self.model)
         self.view.setSortingEnabled(True)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -304,3 +311,11 @@ class CellsWidget(SessionDock):
             from napari.utils.notifications import show_error
 
             show_error(f"{path}: the cells cannot be exported: {error.strerror}.")
+
+
+def _row(*widgets: Any) -> Container[Any]:
+    row: Container[Any] = Container(
+        widgets=list(widgets), layout="horizontal", labels=False
+    )
+    row.margins = (0, 0, 0, 0)
+    return row

@@ -13,21 +13,23 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
-from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.errors import CancelledError, SeeSpotError, StateError
 from napari_seespot.neuroglancer import (
     LONGEST_LINK,
+    ChannelLook,
     link,
     position_of,
     state_of,
     viewer_state,
 )
-from napari_seespot.saving import load_state
+from napari_seespot.recent import without_credentials
+from napari_seespot.restoring import load_session
 from napari_seespot.scripting import script_of
 from napari_seespot.server_links import server_link
 from napari_seespot.session import Session
-from napari_seespot.viewing import restore_camera
 from napari_seespot.widgets._dock import SessionDock
 from napari_seespot.widgets._opening import opening_of
+from napari_seespot.widgets._source_dialog import SourceDialog
 from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class ShareWidget(SessionDock):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._row: int | None = None
-        self._loaded: Path | None = None
+        self._loaded: tuple[Path, str] | None = None
+        self.dialog: SourceDialog | None = None
         self.save = PushButton(
             text="Save session …",
             tooltip="Where the data are, and how they are seen",
@@ -179,46 +182,39 @@ class ShareWidget(SessionDock):
             Where the dataset is now; by default where it was.
         """
         try:
-            _, document = load_state(path)
-            where = source or document.get("source")
-            if not isinstance(where, str) or not where:
-                raise StateError("the session tells no dataset", where=path)
+            saved = load_session(path)
         except SeeSpotError as error:
             self._report(error)
             return
+        where = source or saved.source
+        if where is None:
+            self._ask_source(path, "")
+            return
         opening = opening_of(self._viewer)
-        self._loaded = path
-        opening.ended.connect(self._on_opened)
-        opening.open(where)
+        opening.open(where, saved=saved, **saved.options_for(where))
+        if opening.busy:  # what else was being opened has ended by now
+            self._loaded = path, where
+            opening.ended.connect(self._on_opened)
 
     def _on_opened(self, result: object) -> None:
         opening_of(self._viewer).ended.disconnect(self._on_opened, missing_ok=True)
-        path, self._loaded = self._loaded, None
-        if path is None:
+        loaded, self._loaded = self._loaded, None
+        if loaded is None:
             return
-        if isinstance(result, NotFoundError):
-            self._ask_source(path)
-        if not isinstance(result, Session):
-            return  # the opening has told why
-        try:
-            state, document = load_state(path)
-            with result.one_change():
-                result.state.restore(state.snapshot())
-            if document.get("labels"):
-                result.labels.merge(document["labels"])
-            if document.get("camera"):
-                restore_camera(self._viewer, document["camera"])
-        except SeeSpotError as error:
-            self._report(error)
-        else:
+        path, where = loaded
+        if isinstance(result, Session):
             self.text.value = f"Opened {path}."
+        elif isinstance(result, SeeSpotError) and not isinstance(
+            result, (CancelledError, StateError)
+        ):
+            self._ask_source(path, where)  # the opening has told why
 
-    def _ask_source(self, path: Path) -> None:
-        folder = QFileDialog.getExistingDirectory(
-            self.native, "The dataset is not where it was. Where is it now?"
+    def _ask_source(self, path: Path, where: str) -> None:
+        """Ask where the dataset of a session is now."""
+        self.dialog = SourceDialog(
+            without_credentials(where), partial(self.load_from, path), self.native
         )
-        if folder:
-            self.load_from(path, folder)
+        self.dialog.open()
 
     def _copy_script(self, *_: Any) -> None:
         if self._session is not None:
@@ -238,12 +234,6 @@ class ShareWidget(SessionDock):
         session = self._session
         if session is None:
             raise StateError("there is no dataset")
-        contrast = {
-            channel: tuple(layer.contrast_limits)
-            for layer in self._viewer.layers
-            for channel in [_channel_of(layer)]
-            if channel is not None
-        }
         rows, name = self._rows(session)
         place = self._place(session, rows)
         zoom = 1.0
@@ -252,7 +242,12 @@ class ShareWidget(SessionDock):
             size = session.dataset.voxel_size[2]
             zoom = 1 / (self._viewer.scene.camera.zoom * size)
         return viewer_state(
-            session.dataset, place, rows=rows, name=name, contrast=contrast, zoom=zoom
+            session.dataset,
+            place,
+            rows=rows,
+            name=name,
+            looks=_looks(session),
+            zoom=zoom,
         )
 
     def _rows(self, session: Session) -> tuple[np.ndarray | None, str]:
@@ -272,8 +267,9 @@ class ShareWidget(SessionDock):
         self, session: Session, rows: np.ndarray | None
     ) -> tuple[float, float, float]:
         if rows is not None:
-            z, y, x = np.nanmedian([session.position(int(r)) for r in rows], axis=0)
-            return (float(z), float(y), float(x))
+            columns = (session.dataset.spots.column(axis)[rows] for axis in "zyx")
+            z, y, x = (float(np.median(c[np.isfinite(c)])) for c in columns)
+            return (z, y, x)
         overlay = session.viewing.overlay
         point = np.array(self._viewer.dims.point[-3:], float)
         center = self._viewer.scene.camera.center
@@ -372,13 +368,21 @@ class ShareWidget(SessionDock):
         if session is None:
             return
         try:
-            place = position_of(self.pasted.value)
+            place = position_of(self.pasted.value, session.dataset.voxel_size)
         except SeeSpotError as error:
             self._report(error)
             return
         session.viewing.fly_to(place)
         z, y, x = place
-        self.text.value = f"At z {z:g}, y {y:g}, x {x:g}."
+        text = f"At z {z:g}, y {y:g}, x {x:g}."
+        world = session.viewing.overlay.world(place)
+        ranges = self._viewer.dims.range[-3:]
+        if not all(
+            axis.start - axis.step <= at <= axis.stop + axis.step
+            for at, axis in zip(world, ranges, strict=True)
+        ):
+            text += " That is outside of this dataset."
+        self.text.value = text
 
 
 def _open(url: QUrl) -> None:
@@ -391,6 +395,18 @@ def _copy(text: str) -> None:
         clipboard.setText(text)
 
 
-def _channel_of(layer: Any) -> str | None:
-    ours = layer.metadata.get("napari-seespot")
-    return ours.get("channel") if isinstance(ours, dict) else None
+def _looks(session: Session) -> dict[str, ChannelLook]:
+    """Return how the channels are shown in the viewer."""
+    return {
+        channel: ChannelLook(
+            (float(layer.contrast_limits[0]), float(layer.contrast_limits[1])),
+            _hex(layer.colormap.colors[-1]),
+            bool(layer.visible),
+        )
+        for channel, layer in session.viewing.images.channels.items()
+    }
+
+
+def _hex(color: Any) -> str:
+    red, green, blue = (round(255 * float(part)) for part in color[:3])
+    return f"#{red:02x}{green:02x}{blue:02x}"
