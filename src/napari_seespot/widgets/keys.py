@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, Label
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_seespot.keys import DOCK_KEYS, KEYS, shortcuts
 from napari_seespot.widgets._dock import scrolled
@@ -37,6 +38,11 @@ class KeysWidget(Container[Any]):
         super().__init__(labels=False)
         self.text = Label(value="")
         self.text.native.setWordWrap(True)
+        # A long line must wrap, not widen the dock.
+        self.text.native.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
+        self.text.native.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.text.native.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -66,7 +72,7 @@ def _shortcut_settings() -> Any:
 
 def _table(title: str, keys: Iterable[tuple[str, str]]) -> str:
     rows = "".join(
-        f"<tr><td><b>{escape(key)}</b> &nbsp;</td><td>{escape(text)}</td></tr>"
+        f"<tr><td width=38%><b>{escape(key)}</b></td><td>{escape(text)}</td></tr>"
         for key, text in keys
     )
-    return f"<h4>{escape(title)}</h4><table>{rows}</table>"
+    return f"<h4>{escape(title)}</h4><table width=100%>{rows}</table>"

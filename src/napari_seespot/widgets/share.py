@@ -105,7 +105,9 @@ class ShareWidget(SessionDock):
             self.go,
         ]
         self.text.native.setWordWrap(True)
+        self.pasted.native.setPlaceholderText("Paste a Neuroglancer link")
         self._body.extend([self.load, *self._needing, self.text])
+        self._body.native.layout().addStretch(1)
         self.add_scrolled(self._body)
         self._show_needing(False)
 
