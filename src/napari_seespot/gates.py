@@ -6,9 +6,12 @@ it can be kept in a file and applied to another dataset.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
 
 from napari_seespot._user_data import read_document, write_whole
 from napari_seespot.densities import column_name
@@ -17,8 +20,6 @@ from napari_seespot.polygons import checked_vertices, inside_polygon
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
     from napari_seespot.spots import Spots
 
@@ -78,6 +79,24 @@ class Gate:
                 expected=f"one of {', '.join(SELECT_MODES)}",
             )
 
+    def corners(self, pair: tuple[str, str]) -> np.ndarray | None:
+        """Return the corners in a plot of two channels; None where it is of others.
+
+        Parameters
+        ----------
+        pair : tuple of str
+            Channels of the plot's x and y axis.
+
+        Returns
+        -------
+        ndarray of float64, shape (m, 2), or None
+        """
+        own = tuple(map(_channel, (self.x, self.y)))
+        corners = np.array(self.vertices, np.float64)
+        if own == tuple(pair):
+            return corners
+        return corners[:, ::-1] if own == tuple(pair[::-1]) else None
+
     def inside(self, spots: Spots, where: np.ndarray | None = None) -> np.ndarray:
         """Return which rows lie inside, exactly; bool, shape (n,).
 
@@ -94,6 +113,12 @@ class Gate:
         """
         x, y = (spots.column(column_name(spots, name)) for name in (self.x, self.y))
         return inside_polygon(x, y, self.vertices, where)
+
+
+def _channel(name: str) -> str:
+    """Return the channel whose intensity a column is; other names as they are."""
+    found = re.fullmatch(r"chan_(.+)_intensity", name)
+    return found[1] if found else name
 
 
 def as_gate(value: Any) -> Gate:

@@ -13,6 +13,7 @@ from napari_seespot.plots.chart_menu import chart_menu, paint_button, save_butto
 from napari_seespot.plots.charts import Chart
 from napari_seespot.plots.drawing import DrawingViewBox
 from napari_seespot.plots.dye_line_items import DyeLineItems
+from napari_seespot.plots.gate_items import GateItems
 from napari_seespot.plots.pair_chart import pair_chart
 from napari_seespot.plots.scales import LINEAR, ScaledAxis
 
@@ -32,7 +33,14 @@ __all__ = ["PairPlot"]
 REST_MS = 120  # without a movement for so long, the mouse rests
 NEAR_PIXELS = 10.0
 
-_IMAGE_LAYER, _TINT_LAYER, _POINT_LAYER, _LINE_LAYER, _MARK_LAYER = range(5)
+(
+    _IMAGE_LAYER,
+    _TINT_LAYER,
+    _POINT_LAYER,
+    _LINE_LAYER,
+    _GATE_LAYER,
+    _MARK_LAYER,
+) = range(6)
 
 
 class PairPlot(PlotPanel):
@@ -65,6 +73,7 @@ class PairPlot(PlotPanel):
     def __init__(self) -> None:
         self._mark: Any = None
         self._dyes: DyeLineItems | None = None
+        self._gates: GateItems | None = None
         self.menu_button: Any = None
         self.plot_scale = LINEAR
         axes = {side: ScaledAxis(side) for side in ("bottom", "left")}
@@ -84,6 +93,7 @@ class PairPlot(PlotPanel):
             item.setZValue(layer)
             self.view_box.addItem(item, ignoreBounds=True)
         self._dyes = DyeLineItems(self.view_box, _LINE_LAYER)
+        self._gates = GateItems(self.view_box, _GATE_LAYER)
         self.setMinimumSize(200, 180)
         self._rest, self._settle = QTimer(self), QTimer(self)
         for timer, signal in ((self._rest, self.rested), (self._settle, self.resized)):
@@ -108,7 +118,9 @@ class PairPlot(PlotPanel):
         if self.picture is None:
             return Chart("")
         assert self._dyes is not None
-        return pair_chart(self.picture, lines=self._dyes.shown)
+        assert self._gates is not None
+        gates = self._gates.outlines
+        return pair_chart(self.picture, lines=self._dyes.shown, gates=gates)
 
     def set_busy(self, busy: bool) -> None:
         """Show by the pointer whether a new picture is on its way."""
@@ -147,7 +159,9 @@ class PairPlot(PlotPanel):
         for axis in self._axes:
             axis.set_plot_scale(scale)
         assert self._dyes is not None
+        assert self._gates is not None
         self._dyes.set_scale(scale)
+        self._gates.set_scale(scale)
         self.mark(self._marked)
 
     def clear_picture(self) -> None:
@@ -188,6 +202,11 @@ class PairPlot(PlotPanel):
         assert self._dyes is not None
         self._dyes.show(lines, names, colors, self.theme)
 
+    def show_gates(self, gates: Sequence[tuple[str, np.ndarray]]) -> None:
+        """Draw the outlines of gates, by name and corners, instead of those before."""
+        assert self._gates is not None
+        self._gates.show(gates, self.theme)
+
     def mark(self, place: tuple[float, float] | None) -> None:
         """Draw a ring around a place, or none."""
         self._marked = place
@@ -216,12 +235,14 @@ class PairPlot(PlotPanel):
         if self._mark is not None:
             self._mark.setPen(pg.mkPen(theme.text, width=2))
             self._mark.setBrush(pg.mkBrush(color_with(theme.background, 60)))
-        if self._dyes is not None:
-            self._dyes.set_theme(theme)
+        for items in (self._dyes, self._gates):
+            if items is not None:
+                items.set_theme(theme)
 
     def _paint_font(self, font: QFont) -> None:
-        if self._dyes is not None:
-            self._dyes.set_font(font)
+        for items in (self._dyes, self._gates):
+            if items is not None:
+                items.set_font(font)
 
     def _rest_soon(self, *_: Any) -> None:
         self._rest.start()

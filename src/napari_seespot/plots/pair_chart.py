@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.palette import channel_colors
 from napari_seespot.plots.charts import (
@@ -13,24 +15,31 @@ from napari_seespot.plots.charts import (
     Mark,
     Path,
     Picture,
+    Word,
     short_number,
 )
 from napari_seespot.plots.dye_line_items import line_places
+from napari_seespot.plots.gate_items import outline_places
 from napari_seespot.plots.scales import PlotScale
 from napari_seespot.plots.summary_charts import density_table
 from napari_seespot.unmixing import dye_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
+    from napari_seespot.plots.gate_items import Outline
     from napari_seespot.plots.pair_picture import Limits, PairPicture
     from napari_seespot.resolve import View
 
-__all__ = ["line_marks", "pair_chart", "scaled_axis", "view_scale"]
+__all__ = ["gate_marks", "line_marks", "pair_chart", "scaled_axis", "view_scale"]
 
 
-def pair_chart(picture: PairPicture, *, lines: bool = True) -> Chart:
+def pair_chart(
+    picture: PairPicture, *, lines: bool = True, gates: Sequence[Outline] = ()
+) -> Chart:
     """Return what a channel-pair plot shows.
 
     Parameters
@@ -38,6 +47,8 @@ def pair_chart(picture: PairPicture, *, lines: bool = True) -> Chart:
     picture : PairPicture
     lines : bool
         Whether dye lines are shown.
+    gates : sequence of (str, ndarray)
+        Names and corners of the gates to outline.
 
     Returns
     -------
@@ -62,6 +73,7 @@ def pair_chart(picture: PairPicture, *, lines: bool = True) -> Chart:
         marks.append(Picture(picture.tint, (x0, x1), (y0, y1)))
     if lines:
         marks += line_marks(dataset, pair, (x0, x1, y0, y1), scale)
+    marks += gate_marks(gates, scale)
     counts, colors = picture.class_counts, view.coloring.table
     legend = tuple(
         (f"{_label(picture, name)} {count:,}", "#{:02x}{:02x}{:02x}".format(*color[:3]))
@@ -119,6 +131,19 @@ def line_marks(
         if places is not None:
             color = colors.get(line.channel, "axis")
             marks.append(Path(places[:, 0], places[:, 1], color, width))
+    return marks
+
+
+def gate_marks(
+    gates: Sequence[Outline], scale: PlotScale, width: float = 1.4
+) -> list[Mark]:
+    """Return the outlines of gates, each with its name."""
+    marks: list[Mark] = []
+    for name, corners in gates:
+        outline = outline_places(corners, scale)
+        marks.append(Path(outline[:, 0], outline[:, 1], "text", width, dashed=True))
+        x, y = outline[np.argmax(outline[:, 1])].tolist()
+        marks.append(Word(x, y, name, (0.0, 1.0), boxed=True))
     return marks
 
 

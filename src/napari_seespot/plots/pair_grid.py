@@ -5,15 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_seespot.densities import Density, density
+from napari_seespot.densities import Density, density, means
 from napari_seespot.plots.charts import Chart, Mark, Picture
-from napari_seespot.plots.pair_chart import line_marks, scaled_axis, view_scale
+from napari_seespot.plots.gate_items import gates_of
+from napari_seespot.plots.pair_chart import (
+    gate_marks,
+    line_marks,
+    scaled_axis,
+    view_scale,
+)
 from napari_seespot.plots.pair_picture import (
     automatic_axis,
     bins_for,
     selected_passing,
+    shade,
+    unfaded,
 )
-from napari_seespot.plots.shading import selection_shade, shade_classes, shade_counts
+from napari_seespot.plots.shading import faded, selection_shade
 from napari_seespot.plots.summary_charts import density_table
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
     from napari_seespot.plots.pair_picture import Limits
     from napari_seespot.plots.scales import PlotScale
     from napari_seespot.plots.theme import PlotTheme
-    from napari_seespot.resolve import View
+    from napari_seespot.resolve import Mask, View
 
 __all__ = ["GridRequest", "PairCellPicture", "PairGridPainter", "cell_chart"]
 
@@ -138,6 +146,7 @@ def _key(request: GridRequest, limits: Limits) -> tuple[Any, ...]:
     view = request.view
     selected = None if view.selected is None else _Same(view.selected)
     fixed = (view.dataset, view.mask, view.coloring, selected, view.count_scale)
+    fixed = (*fixed, view.highlight)
     return (*fixed, limits, request.scale, _bins(request), request.theme)
 
 
@@ -169,7 +178,7 @@ def _paint(
     by = view.coloring.by if view.coloring.names else None
     bins, along = _bins(request), request.scale
 
-    def count(by: str | None, where: np.ndarray | None) -> Density:
+    def count(by: str | None, where: Mask | np.ndarray | None) -> Density:
         return density(
             view.spots,
             *pair,
@@ -183,12 +192,17 @@ def _paint(
         )
 
     counted = count(by, view.where)
-    scale: Any = view.count_scale
-    if counted.classes:
-        colors = view.coloring.table
-        rgba = shade_classes(counted.counts, colors, scale, dark=theme.dark)
-    else:
-        rgba = shade_counts(counted.counts, scale, dark=theme.dark)
+    mean = None
+    if by is None:
+        column = view.coloring.by
+        mean = means(counted, view.spots, column, view.where, cancelled=cancelled)
+    rgba = shade(view, counted, mean, dark=theme.dark)
+    if view.highlight is not None:
+        kept = unfaded(view, chosen)
+        bright = None
+        if kept is not None:
+            bright = shade(view, count(by, kept), dark=theme.dark)
+        rgba = faded(rgba, bright)
     tint = None
     if chosen is not None:
         total = counted.counts.sum(axis=0) if counted.classes else counted.counts
@@ -218,6 +232,7 @@ def cell_chart(
         marks.append(Picture(picture.tint, (x0, x1), (y0, y1)))
     if lines:
         marks += line_marks(dataset, picture.pair, (x0, x1, y0, y1), scale, 1.2)
+    marks += gate_marks(gates_of(view.gates, picture.pair), scale, 1.0)
     names = [f"{dataset.label(name)} intensity" if labels else "" for name in (a, b)]
     return Chart(
         f"{dataset.label(a)} / {dataset.label(b)}",

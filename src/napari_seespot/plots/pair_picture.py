@@ -43,6 +43,8 @@ __all__ = [
     "automatic_axis",
     "bins_for",
     "selected_passing",
+    "shade",
+    "unfaded",
 ]
 
 Limits = tuple[float, float, float, float]
@@ -234,13 +236,15 @@ class PairPainter:
             points = self._points(request, limits, counted.total, cancelled)
         elif by is None:
             mean = self._means(request, shown, cancelled)
-        rgba = _shade(shown, request, mean)
+        rgba = shade(view, shown, mean, dark=request.dark)
         if view.plot == "density":
             if view.highlight is not None:
-                kept = self._highlighted(request, limits, by, chosen, cancelled)
+                kept = unfaded(view, chosen)
                 bright = None
                 if kept is not None:
-                    bright = _shade(_coarser(kept, bins), request)
+                    counts = self._density(request, limits, by, kept, cancelled)
+                    counts = _coarser(counts, bins)
+                    bright = shade(view, counts, dark=request.dark)
                 rgba = faded(rgba, bright)
             if chosen is not None:
                 marked = self._density(request, limits, None, chosen, cancelled)
@@ -276,25 +280,6 @@ class PairPainter:
         # Fixed on another scale: what has no place on this one begins where it can.
         x0, x1, y0, y1 = (a if a > 0 else b for a, b in zip(limits, found, strict=True))
         return (min(x0, x1 / 10), x1, min(y0, y1 / 10), y1)
-
-    def _highlighted(
-        self,
-        request: PairRequest,
-        limits: Limits,
-        by: str | None,
-        chosen: np.ndarray | None,
-        cancelled: Callable[[], bool] | None,
-    ) -> Density | None:
-        """Count the spots that do not fade; None where there are none."""
-        view = request.view
-        if view.highlight == "selected":
-            if chosen is None:
-                return None
-            return self._density(request, limits, by, chosen, cancelled)
-        status = view.spots.class_names("status").index(str(view.highlight))
-        named = view.spots.class_of_code("status") == status
-        mask = replace(view.mask, codes=view.mask.codes & named)
-        return self._density(request, limits, by, mask, cancelled)
 
     def _means(
         self,
@@ -432,18 +417,49 @@ def _total(counted: Density) -> np.ndarray:
     return np.asarray(counts.sum(axis=0)) if counted.classes else counts
 
 
-def _shade(
-    shown: Density, request: PairRequest, mean: np.ndarray | None = None
+def shade(
+    view: View, shown: Density, mean: np.ndarray | None = None, *, dark: bool
 ) -> np.ndarray:
-    view = request.view
+    """Return the colours of a density, as the view colours spots.
+
+    Parameters
+    ----------
+    view : View
+    shown : Density
+        By class, where the colours come from one.
+    mean : ndarray, shape (lines, columns), optional
+        Of the column that the colours come from.
+    dark : bool
+        The plot's background is dark.
+
+    Returns
+    -------
+    ndarray of uint8, shape (lines, columns, 4)
+    """
     scale: Any = view.count_scale
     if mean is not None:
         ends = view.coloring.limits or (0.0, 1.0)
         return shade_means(mean, shown.counts, view.coloring.table, ends, scale)
     if shown.classes:
-        colors = view.coloring.table
-        return shade_classes(shown.counts, colors, scale, dark=request.dark)
-    return shade_counts(shown.counts, scale, dark=request.dark)
+        return shade_classes(shown.counts, view.coloring.table, scale, dark=dark)
+    return shade_counts(shown.counts, scale, dark=dark)
+
+
+def unfaded(view: View, chosen: np.ndarray | None) -> Mask | np.ndarray | None:
+    """Return which rows stay bright while others fade; None where no row does.
+
+    Parameters
+    ----------
+    view : View
+        With a `highlight`.
+    chosen : ndarray of bool, shape (n,), or None
+        From `selected_passing`.
+    """
+    if view.highlight == "selected":
+        return chosen
+    status = view.spots.class_names("status").index(str(view.highlight))
+    named = view.spots.class_of_code("status") == status
+    return replace(view.mask, codes=view.mask.codes & named)
 
 
 def selected_passing(view: View) -> np.ndarray | None:

@@ -50,7 +50,8 @@ class AllPairsWidget(ChartDock):
 
     depends_on = frozenset(
         {"dataset", "mask", "coloring", "limits", "limits_mode", "selected"}
-        | {"count_scale", "axis_scale", "asinh_width", "dye_lines"}
+        | {"count_scale", "axis_scale", "asinh_width", "dye_lines", "gates"}
+        | {"highlight"}
     )
 
     # napari hands the viewer to the parameter with exactly this annotation.

@@ -16,6 +16,7 @@ from qtpy.QtGui import QShortcut  # type: ignore[attr-defined]  # isort: skip
 
 from napari_seespot.coloring import class_colors
 from napari_seespot.errors import SeeSpotError
+from napari_seespot.plots.gate_items import gates_of
 from napari_seespot.plots.pair import PairPlot
 from napari_seespot.plots.pair_picture import PairPainter, PairPicture, PairRequest
 from napari_seespot.unmixing import DyeLine, dye_lines
@@ -169,6 +170,7 @@ class ChannelPairsWidget(SessionDock):
         self.controls.forget()
         self.plot.clear_picture()
         self.plot.show_dye_lines([], {}, {})
+        self.plot.show_gates(())
         for label in (self._legend, self._counts, self._selected, self._pointed):
             label.setText("")
         self._show_parts(None)
@@ -177,6 +179,8 @@ class ChannelPairsWidget(SessionDock):
         if "dye_lines" in names:
             self.controls.show_view(view)
             self._show_dye_lines()
+        if names & {"dataset", "pair", "gates"}:
+            self._show_gates()
         if not names & _PAINTED:
             return
         if names & {"dataset", "pair", "limits", "limits_mode", "axis_scale"}:
@@ -225,6 +229,11 @@ class ChannelPairsWidget(SessionDock):
         known = class_colors("chan", dataset.spots.channels)
         colors = {name: known.get(name, self.plot.theme.axis) for name in names}
         self.plot.show_dye_lines(lines, names, colors)
+
+    def _show_gates(self) -> None:
+        session = self._plotted_session()
+        if session is not None and session.view.pair is not None:
+            self.plot.show_gates(gates_of(session.view.gates, session.view.pair))
 
     def _dye_lines(self, session: Session) -> list[DyeLine]:
         if not session.view.dye_lines or session.view.pair is None:
