@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -68,6 +70,37 @@ def test_a_drag_is_one_step(state, history, clock):
     history.undo()
     assert dict(state.filters.ranges) == {}
     assert not history.can_undo
+
+
+def test_what_is_no_drag_is_a_step_each(state, history):
+    masks = [np.arange(9) % k == 0 for k in (2, 3, 4)]
+    for mask in masks:
+        state.selection.mask = mask
+    for mask in masks[1::-1]:
+        history.undo()
+        assert (state.selection.mask == mask).all()
+    history.undo()
+    assert state.selection.mask is None
+
+
+def test_past_selections_take_an_eighth_of_the_memory(state, history):
+    rng = np.random.default_rng(0)
+    masks = [rng.random(80_003) < 0.5 for _ in range(40)]
+    tracemalloc.start()
+    for mask in masks:
+        state.selection.mask = mask
+        state.slab_planes += 1  # snapshots share a selection that stays
+        state.color_by = "chan" if state.color_by == "status" else "status"
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 2 * 40 * 80_003 / 8 + 2 * 80_003 + 1_000_000
+    for mask in masks[::-1]:
+        assert (state.selection.mask == mask).all()
+        for _ in range(3):
+            history.undo()
+    assert state.selection.mask is None
+    history.redo()
+    assert (state.selection.mask == masks[0]).all()
 
 
 def test_other_fields_in_between_part_the_steps(state, history):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from napari_seespot import resolve as resolve_module
 from napari_seespot.dataset import Dataset
+from napari_seespot.errors import StateError
 from napari_seespot.resolve import changes, resolve
 from napari_seespot.spots import STATUSES, Spots
 from napari_seespot.state import State
@@ -192,7 +193,7 @@ def test_what_is_the_same_is_taken_over(dataset):
         ("filters.ranges", {"r": (0, 1)}, {"mask"}),
         ("filters.status", {"removed"}, {"mask"}),
         ("pair", ("488", "514"), {"pair"}),
-        ("limits.mode", "minmax", {"limits_mode"}),
+        ("limits.mode", "minmax", {"limits_mode", "axis_rules"}),
         ("plot", "points", {"plot"}),
         ("count_scale", "linear", {"count_scale"}),
         ("point_size_um", 5.0, {"point_size_um"}),
@@ -216,8 +217,27 @@ def test_limits_belong_to_a_pair(dataset):
     state = State(pair=("488", "514"))
     state.limits.fixed["488/514"] = (0, 1, 2, 3)
     assert resolve(state, dataset).limits == (0, 1, 2, 3)
-    state.pair = ("514", "488")
+    state.pair = ("514", "488")  # the same axes, turned round
+    assert resolve(state, dataset).limits == (2, 3, 0, 1)
+    state.pair = ("488", "561")
     assert resolve(state, dataset).limits is None
+
+
+def test_limits_are_fixed_and_let_go_for_both_ways_round(dataset):
+    state = State(pair=("488", "514"))
+    state.limits.fixed["514/488"] = (0, 1, 2, 3)
+    state.limits.modes["514/488"] = "minmax"
+    assert resolve(state, dataset).limits_mode == "minmax"
+    state.limits.fix(("488", "514"), (5, 6, 7, 8))
+    assert dict(state.limits.fixed) == {"488/514": (5, 6, 7, 8)}
+    state.limits.fix(("514", "488"), None, "percentile")
+    assert dict(state.limits.fixed) == {}
+    assert dict(state.limits.modes) == {"514/488": "percentile"}
+    state.limits.percentiles = (5, 90)
+    assert resolve(state, dataset).axis_rules.percentiles == (5, 90)
+    for ends in ((90, 5), (-1, 50), (5, 101)):
+        with pytest.raises(StateError, match="percentiles cannot be"):
+            state.limits.percentiles = ends
 
 
 def test_the_selected_rows(dataset):
@@ -253,5 +273,5 @@ def test_view_tells_the_axes_of_its_pair(dataset):
     assert (before.axis_scale, before.limits_mode) == ("log", "minmax")
     state.pair = ("488", "561")
     after = resolve(state, dataset, before)
-    assert after.limits_mode == "percentile"
+    assert after.limits_mode == "auto"
     assert changes(before, after) == {"pair", "limits_mode"}

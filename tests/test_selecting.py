@@ -146,14 +146,28 @@ def test_gates_are_undone_and_saved_like_every_other_change(session, tmp_path):
     assert seen == [{"gates"}] * 3
     assert [*session.state.gates] == ["b"]
     session.undo()
-    # The three came in quick succession: one step, as a slider drag is.
+    assert [*session.state.gates] == ["a", "b"]
+    session.undo()
+    session.undo()
     assert [*session.state.gates] == []
-    session.redo()
+    for _ in range(3):
+        session.redo()
     assert session.view.gates == (("b", Gate("514", "561", SQUARE, "add")),)
     path = session.save(tmp_path / "s.json")
     state = load_session(path).state
     assert dict(state.gates) == dict(session.state.gates)
     assert nss.Session(session.dataset, state).view.gates == session.view.gates
+
+
+def test_a_polygon_in_any_two_columns(session):
+    frame = session.visible()
+    count = session.select_polygon(
+        [(0.2, -1), (0.9, -1), (0.9, 1), (0.2, 1)], ("r", "dist")
+    )
+    inside = frame["r"].between(0.2, 0.9) & frame["dist"].between(-1, 1)
+    assert count == inside.sum() > 0
+    with pytest.raises(NotFoundError, match="no channel or numeric column 'size'"):
+        session.select_polygon(TRIANGLE, ("r", "size"))
 
 
 def test_gates_go_to_another_dataset(session, tmp_path):

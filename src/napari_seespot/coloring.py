@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot.columns import NULL_BOOL
-from napari_seespot.palette import CELL_COLOR, REMOVED, STATUS_COLORS, channel_colors
+from napari_seespot.palette import (
+    CELL_COLOR,
+    CELL_COLORS,
+    REMOVED,
+    STATUS_COLORS,
+    channel_colors,
+)
 from napari_seespot.typed import BOOLEANS
 
 if TYPE_CHECKING:
     from napari_seespot.spots import Spots
 
 __all__ = ["Coloring", "class_colors", "gradient", "make_coloring"]
+
+CELL = "cell_id"
 
 # Nine stops of viridis (van der Walt and Smith 2015, CC0), dark to light.
 _VIRIDIS = (
@@ -38,7 +46,8 @@ class Coloring:
     class_of_code : ndarray of uint8, shape (n_codes,), or None
         The class of each of the table's codes; None for a numeric column.
     limits : tuple of float or None
-        Values of a numeric column at the two ends of the gradient.
+        Values of a numeric column at the two ends of the gradient; None for cells,
+        whose numbers tell nothing: each has a colour that neighbours rarely share.
     """
 
     by: str
@@ -51,7 +60,9 @@ class Coloring:
         """Return each row's place in `table`, uint8, shape (m,)."""
         if self.class_of_code is not None:
             return np.asarray(self.class_of_code[spots.code[rows]])
-        low, high = self.limits or (0.0, 1.0)
+        if self.limits is None:
+            return _scattered(spots.column(self.by)[rows], len(self.table))
+        low, high = self.limits
         values = _values(spots, self.by, rows)
         # In float64: the span of two float32 may be beyond float32.
         share = (values.astype(np.float64) - low) / (high - low or 1.0)
@@ -88,13 +99,29 @@ def make_coloring(spots: Spots, by: str) -> Coloring:
     100,000 evenly spaced rows.
     """
     if by in ("status", "chan", "unmixed_chan"):
-        colors = class_colors(by, spots.channels)
-        table = np.array([_bytes(color) for color in colors.values()], np.uint8)
-        return Coloring(by, tuple(colors), table, spots.class_of_code(by))
+        named = class_colors(by, spots.channels)
+        table = np.array([*map(_bytes, named.values())], np.uint8)
+        return Coloring(by, tuple(named), table, spots.class_of_code(by))
+    if by == CELL:
+        table = np.array(
+            [_bytes(color) for color in (CELL_COLOR, *CELL_COLORS)], np.uint8
+        )
+        return Coloring(by, (), table, None)
     values = _values(spots, by, slice(None, None, max(1, len(spots) // 100_000)))
     values = values[np.isfinite(values)].astype(np.float64)
     low, high = np.percentile(values, (1, 99)) if values.size else (0.0, 1.0)
     return Coloring(by, (), gradient(), None, (float(low), float(high)))
+
+
+def _scattered(numbers: np.ndarray, colors: int) -> np.ndarray:
+    """Return a colour's place for each number; the first one for 0, in no cell.
+
+    Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4): numbers
+    that follow each other get colours far apart.
+    """
+    mixed = numbers.astype(np.uint32) * np.uint32(2_654_435_769)
+    place = 1 + (mixed >> np.uint32(16)) % np.uint32(colors - 1)
+    return np.where(numbers > 0, place, 0).astype(np.uint8)
 
 
 def _values(spots: Spots, column: str, rows: Any) -> np.ndarray:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
+import numpy as np
 from psygnal import SignalInstance
 
 from napari_seespot.errors import StateError
@@ -18,13 +20,36 @@ if TYPE_CHECKING:
 __all__ = ["History"]
 
 _MERGE_SECONDS = 0.6  # a slider drag is one step
-_DEPTH = 200  # a snapshot holds a few numbers, and shares the selection's mask
+_DEPTH = 200  # a snapshot holds a few numbers, and a bit for each row
+
+_DRAGGED = frozenset(
+    {"filters.ranges", "limits.fixed", "point_size_um", "slab_planes", "max_points"}
+    | {"asinh_width"}
+)
+"""Fields that follow a mouse. Of others, such as the selection, each change counts."""
+
+
+class _Packed:
+    """A selection's mask of a step that is past, in an eighth of the memory."""
+
+    def __init__(self, mask: np.ndarray) -> None:
+        self.mask = ref(mask)  # while it lives, it need not be made again
+        self._rows = len(mask)
+        self._bits = np.packbits(mask)
+
+    def unpacked(self) -> np.ndarray:
+        mask = self.mask()
+        if mask is None:
+            mask = np.unpackbits(self._bits, count=self._rows).view(np.bool_)
+            mask.flags.writeable = False
+            self.mask = ref(mask)
+        return mask
 
 
 class History:
     """Snapshots of a state, one for each change that a user would call one.
 
-    Changes of the same field in quick succession are one step.
+    Changes that a drag makes, of the same field in quick succession, are one step.
 
     Parameters
     ----------
@@ -38,6 +63,7 @@ class History:
     ) -> None:
         self._state = state
         self._clock = clock
+        self._last_packed: _Packed | None = None
         self._past: list[dict[str, Any]] = []
         self._future: list[dict[str, Any]] = []
         self._present = state.snapshot()
@@ -90,14 +116,15 @@ class History:
         now = self._clock()
         name, then = self._last
         self._last = (field, now)
-        if field == name and now - then < _MERGE_SECONDS and self._past:
+        dragged = field in _DRAGGED and field == name
+        if dragged and now - then < _MERGE_SECONDS and self._past:
             self._present = self._state.snapshot()
             return
         self._push()
 
     def _push(self) -> None:
         self._touched = False
-        self._past.append(self._present)
+        self._past.append(self._packed(self._present))
         del self._past[:-_DEPTH]
         self._future.clear()
         self._present = self._state.snapshot()
@@ -108,8 +135,8 @@ class History:
             raise StateError("a change is being made: it cannot be undone within it")
         if not source:
             return False
-        target.append(self._present)
-        self._present = source.pop()
+        target.append(self._packed(self._present))
+        self._present = _unpacked(source.pop())
         self._last = ("", float("-inf"))
         self._steps = 1
         try:
@@ -118,3 +145,21 @@ class History:
             self._steps, self._touched = 0, False
         self.changed.emit()
         return True
+
+    def _packed(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """Return a snapshot whose mask takes little memory; equal ones share it."""
+        mask = snapshot["selection"]["mask"]
+        if mask is None:
+            return snapshot
+        packed = self._last_packed
+        if packed is None or packed.mask() is not mask:
+            packed = self._last_packed = _Packed(mask)
+        return {**snapshot, "selection": {**snapshot["selection"], "mask": packed}}
+
+
+def _unpacked(snapshot: dict[str, Any]) -> dict[str, Any]:
+    packed = snapshot["selection"]["mask"]
+    if not isinstance(packed, _Packed):
+        return snapshot
+    mask = packed.unpacked()
+    return {**snapshot, "selection": {**snapshot["selection"], "mask": mask}}

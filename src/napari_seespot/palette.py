@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CELL_COLOR",
+    "CELL_COLORS",
     "REMOVED",
     "STATUS_COLORS",
     "channel_color",
@@ -32,6 +33,14 @@ STATUS_COLORS: dict[str, str] = {
 }
 
 CELL_COLOR = "#9a9a9a"
+"""What belongs to no channel, or lies in no cell."""
+
+CELL_COLORS = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#5b8fd6", "#d55e00", "#cc79a7",
+    "#cc6677", "#ddcc77", "#44aa99", "#999933", "#88ccee", "#aa4499", "#b0e06b",
+)  # fmt: skip
+"""Of segmented cells, beside the palette of Okabe and Ito that of Tol
+(https://personal.sron.nl/~pault/), without what is dark on a dark canvas."""
 
 # Laser lines in nm, and the colour in which their channel is drawn.
 _LASERS: dict[int, str] = {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot._chunks import each_chunk, frozen
+from napari_seespot.axis_rules import AxisRules
 from napari_seespot.coloring import Coloring, make_coloring
 from napari_seespot.columns import NULL_BOOL
 from napari_seespot.typed import BOOLEANS
@@ -240,6 +241,8 @@ class View:
     selected : ndarray of bool, shape (n,), or None
     limits_mode : str
         How limits that are not fixed are found, for this pair.
+    axis_rules : AxisRules
+        The limits of all pairs.
     plot, count_scale, point_size_um, slab_planes, picture, max_points
         As in `State`.
     axis_scale, asinh_width, dye_lines
@@ -255,6 +258,7 @@ class View:
     pair: tuple[str, str] | None
     limits: tuple[float, float, float, float] | None
     limits_mode: str
+    axis_rules: AxisRules
     selected: np.ndarray | None
     plot: str
     count_scale: str
@@ -321,15 +325,16 @@ def resolve(state: State, dataset: Dataset, previous: View | None = None) -> Vie
         mask = previous.mask if previous.mask.key == mask.key else mask
         if previous.coloring.by == state.color_by:
             coloring = previous.coloring
-    pair = state.pair
-    key = "/".join(pair) if pair else ""
+    pair, rules = state.pair, state.limits.rules
+    limits, mode = (None, rules.mode) if pair is None else rules.of(pair)
     return View(
         dataset=dataset,
         mask=mask,
         coloring=coloring or make_coloring(spots, state.color_by),
         pair=pair,
-        limits=state.limits.fixed.get(key),
-        limits_mode=state.limits.modes.get(key, state.limits.mode),
+        limits=limits,
+        limits_mode=mode,
+        axis_rules=rules,
         selected=state.selection.mask,
         plot=state.plot,
         count_scale=state.count_scale,
@@ -383,6 +388,6 @@ def changes(before: View | None, after: View) -> frozenset[str]:
 
 
 def _differs(before: object, after: object) -> bool:
-    if isinstance(before, (str, int, float, tuple)):
+    if isinstance(before, (str, int, float, tuple, AxisRules)):
         return before != after
     return before is not after

@@ -110,6 +110,8 @@ def _plain(values: Any) -> Any:
         return [_plain(value) for value in values]
     if isinstance(values, Gate):
         return _plain(asdict(values))
+    if isinstance(values, float) and not np.isfinite(values):
+        return str(values)  # JSON has no number for it; a range takes the text
     return values
 
 

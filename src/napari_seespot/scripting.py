@@ -70,6 +70,11 @@ def _literal(value: Any) -> str:
     if isinstance(value, dict):
         items = (f"{key!r}: {_literal(item)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"
+    if isinstance(value, tuple):
+        items = (_literal(item) for item in value)
+        return f"({', '.join(items)}{',' * (len(value) == 1)})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float({str(value)!r})"
     return repr(value)
 
 

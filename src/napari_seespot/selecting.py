@@ -70,9 +70,10 @@ class Selecting:
         Parameters
         ----------
         vertices : array-like, shape (m, 2)
-            (x, y) in the intensities of the two channels.
+            (x, y) in the units of the two columns.
         pair : tuple of str, optional
-            Channels of the x and the y axis; the state's pair by default.
+            What x and y are, each a channel (its intensity) or a numeric column; the
+            state's pair by default.
         mode : str
             ``"replace"``, ``"add"``, ``"subtract"`` or ``"intersect"``.
 
@@ -98,9 +99,9 @@ class Selecting:
         Parameters
         ----------
         vertices : array-like, shape (m, 2)
-            (x, y) in the intensities of the two channels.
+            (x, y) in the units of the two columns.
         pair : tuple of str, optional
-            Channels of the x and the y axis; the state's pair by default.
+            As in `select_polygon`.
         view : View, optional
             Whose filters the rows pass; the session's own by default.
         cancelled : callable, optional
@@ -117,12 +118,13 @@ class Selecting:
         CancelledError
             When `cancelled` said True.
         """
+        from napari_seespot.densities import column_name
         from napari_seespot.polygons import inside_polygon
 
         view = self.view if view is None else view
+        spots = self.dataset.spots
         x, y = (
-            self.dataset.spots.intensity(self.dataset.check_channel(channel))
-            for channel in self._checked_pair(pair)
+            spots.column(column_name(spots, name)) for name in self._checked_pair(pair)
         )
         inside = inside_polygon(x, y, vertices, view.where, cancelled=cancelled)
         inside.flags.writeable = False  # a selection then keeps it without a copy

@@ -15,6 +15,7 @@ import numpy as np
 from psygnal import EmissionInfo, EventedModel, SignalInstance
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
+from napari_seespot.axis_rules import LIMITS_MODES, AxisRules
 from napari_seespot.errors import StateError
 from napari_seespot.gates import Gate, as_gate
 
@@ -30,9 +31,6 @@ __all__ = [
 
 CLASS_COLUMNS = ("status", "chan", "unmixed_chan")
 """What colours come from besides numeric columns."""
-
-LIMITS_MODES = ("percentile", "minmax")
-"""How automatic limits are found."""
 
 DEFAULT_STATUS = frozenset({"unchanged", "reassigned"})
 
@@ -218,13 +216,6 @@ class Filters(_Evented):
             ) from None
         if np.isnan([e for e in (low, high) if e is not None]).any():
             raise StateError(f"the range of {column!r} has an end that is no number")
-        # An infinite end is an open one, and JSON knows no other.
-        low = None if low == -np.inf else low
-        high = None if high == np.inf else high
-        if low == np.inf or high == -np.inf:
-            raise StateError(
-                f"the range of {column!r} lets nothing pass", expected="(low, high)"
-            )
         if low is not None and high is not None and low > high:
             raise StateError(
                 f"the range of {column!r} goes from {low:g} down to {high:g}",
@@ -314,17 +305,21 @@ class AxisLimits(_Evented):
     fixed : mapping of str to (x_low, x_high, y_low, y_high)
         By pair, as ``"488/594"``; a pair without an entry is automatic.
     mode : str
-        How automatic limits are found: ``"percentile"`` (0.1 to 99.9) or
-        ``"minmax"``.
+        How limits that are not fixed are found: ``"auto"`` (0.1 to 99.9 % of the
+        spots; on a log axis 2 to 99.9 %), ``"minmax"``, or ``"percentile"``, by
+        `percentiles`.
     modes : mapping of str to str
         By pair, where a pair has a mode of its own.
+    percentiles : tuple of float
+        Low and high, in percent, of the mode ``"percentile"``.
     """
 
     fixed: EventedMap[tuple[float, float, float, float]] = Field(
         default_factory=EventedMap
     )
-    mode: Literal["percentile", "minmax"] = "percentile"
+    mode: Literal["auto", "minmax", "percentile"] = "auto"
     modes: EventedMap[str] = Field(default_factory=EventedMap)
+    percentiles: tuple[float, float] = (1.0, 99.0)
 
     def __init__(self, **values: Any) -> None:
         fixed, modes = values.pop("fixed", {}), values.pop("modes", {})
@@ -335,6 +330,46 @@ class AxisLimits(_Evented):
         self.modes.convert = self._mode
         self.modes.replace(modes)
         self.modes.changed.connect(self._modes_changed)
+
+    @field_validator("percentiles")
+    @classmethod
+    def _in_order(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= ends[0] < ends[1] <= 100:
+            raise ValueError("two percentiles, 0 to 100, the lower one first")
+        return ends
+
+    @property
+    def rules(self) -> AxisRules:
+        """The limits of all pairs, as they are now."""
+        return AxisRules(
+            tuple(self.fixed.items()),
+            tuple(self.modes.items()),
+            self.mode,
+            self.percentiles,
+        )
+
+    def fix(
+        self,
+        pair: tuple[str, str],
+        limits: tuple[float, float, float, float] | None,
+        mode: str | None = None,
+    ) -> None:
+        """Fix a pair's limits, or let them be found again.
+
+        Parameters
+        ----------
+        pair : tuple of str
+        limits : tuple of float or None
+            x low, x high, y low, y high; None lets them go.
+        mode : str, optional
+            How this pair's limits are found then.
+        """
+        key, turned = "/".join(pair), "/".join(pair[::-1])
+        if mode is not None:
+            others = {k: v for k, v in self.modes.items() if k != turned}
+            self.modes.replace({**others, key: mode})
+        kept = {k: v for k, v in self.fixed.items() if k not in (key, turned)}
+        self.fixed.replace(kept if limits is None else {**kept, key: limits})
 
     def _fixed_changed(self) -> None:
         self._changed.emit("fixed")
@@ -378,7 +413,8 @@ class State(_Evented):
     selection : Selection
     limits : AxisLimits
     plot : str
-        ``"density"`` of all spots, or single ``"points"`` while they are few.
+        ``"auto"``: the density of all spots, and single points where few are in view.
+        ``"density"``, or ``"points"``: a fair choice of them where they are many.
     count_scale : str
         Colours of the density: ``"log"`` or ``"linear"`` in the count.
     axis_scale : str
@@ -408,7 +444,7 @@ class State(_Evented):
     filters: Filters = Field(default_factory=Filters)
     selection: Selection = Field(default_factory=Selection)
     limits: AxisLimits = Field(default_factory=AxisLimits)
-    plot: Literal["density", "points"] = "density"
+    plot: Literal["auto", "density", "points"] = "auto"
     count_scale: Literal["log", "linear"] = "log"
     axis_scale: Literal["linear", "log", "asinh"] = "linear"
     asinh_width: float = Field(default=100.0, gt=0, le=1e9)

@@ -17,6 +17,7 @@ from napari_seespot import sessions
 from napari_seespot.dataset import Dataset
 from napari_seespot.session import Session
 from napari_seespot.spots import Spots
+from napari_seespot.state import State
 
 
 class FakeViewer:
@@ -120,7 +121,8 @@ def make_dataset():
 @pytest.fixture
 def make_session(viewer, make_dataset):
     def make(*args, **kwargs):
-        session = Session(make_dataset(*args, **kwargs))
+        # so few spots would be drawn one by one
+        session = Session(make_dataset(*args, **kwargs), State(plot="density"))
         sessions.attach(viewer, session)
         return session
 

@@ -237,7 +237,7 @@ def test_controls_follow_the_state(dock, session, qtbot):
     assert controls.color_box.value == "status"
     assert controls.plot_box.value == "density"
     assert controls.log_box.value is True
-    assert controls.limits_box.value == "percentile"
+    assert controls.limits_box.value == "auto"
 
 
 def test_state_follows_the_controls(dock, session):
@@ -356,12 +356,12 @@ def test_axes_are_fixed_changed_and_freed(dock, session, qtbot):
     dock.plot.rested.emit()
     assert session.state.limits.fixed["488/514"] == (100, 300, 50, 400)
     session.state.pair = ("488", "561")
-    assert dock.controls.limits_box.value == "percentile"
+    assert dock.controls.limits_box.value == "auto"
     session.state.pair = ("488", "514")
     assert dock.controls.limits_box.value == "fixed"
     painted(dock, qtbot)
     assert dock.plot.limits == (100, 300, 50, 400)
-    dock.controls.limits_box.value = "percentile"
+    dock.controls.limits_box.value = "auto"
     assert dict(session.state.limits.fixed) == {}
     painted(dock, qtbot)
     np.testing.assert_allclose(dock.plot.limits, automatic)
@@ -574,7 +574,7 @@ def test_limits_modes_are_remembered_by_pair(dock, session, qtbot):
     assert limits[0] < x.min()
     assert limits[1] > x.max()
     session.state.pair = ("488", "561")
-    assert dock.controls.limits_box.value == "percentile"
+    assert dock.controls.limits_box.value == "auto"
     session.state.pair = ("488", "514")
     assert dock.controls.limits_box.value == "minmax"
 
@@ -647,7 +647,7 @@ def test_hovering_over_the_density_counts_classes(dock, session, qtbot):
     table = within(passing(session), ("488", "514"), (x0, x1, y0, y1))
     counts = table["status"].value_counts()
     held = ", ".join(
-        f"{counts[name]} {name}" for name in ("unchanged", "reassigned") if counts[name]
+        f"{name}: {counts[name]}" for name in ("unchanged", "reassigned") if counts[name]
     )
     assert dock._pointed.text().endswith(f"{len(table)} spots here: {held}")
     dock.plot.hovered.emit((1e9, 1e9))

@@ -15,6 +15,7 @@ from napari_seespot.plots.pair_chart import (
     view_scale,
 )
 from napari_seespot.plots.pair_picture import (
+    above_zero,
     automatic_axis,
     bins_for,
     selected_passing,
@@ -49,7 +50,7 @@ class GridRequest:
     pairs : sequence of (str, str)
         In the order in which they are to be painted.
     zooms : mapping of pair to Limits
-        Axes that the user has zoomed to; others are fixed or automatic.
+        Axes that the user has zoomed to; others as the view's rules say.
     size : (int, int)
         Width and height of a picture in pixels of the screen.
     theme : PlotTheme
@@ -99,7 +100,9 @@ class PairGridPainter:
 
     def __init__(self) -> None:
         self._kept: dict[Pair, tuple[tuple[Any, ...], PairCellPicture]] = {}
-        self._axes: dict[str, tuple[tuple[Any, ...], tuple[float, float]]] = {}
+        self._axes: dict[
+            tuple[str, str], tuple[tuple[Any, ...], tuple[float, float]]
+        ] = {}
 
     def paint(
         self, request: GridRequest, cancelled: Callable[[], bool] | None = None
@@ -124,30 +127,40 @@ class PairGridPainter:
             yield picture
 
     def _limits(self, request: GridRequest, pair: Pair) -> Limits:
-        fixed = request.zooms.get(pair)
-        # What is fixed on another scale may have no place on a logarithmic one.
+        fixed, mode = request.view.axis_rules.of(pair)
+        fixed = request.zooms.get(pair, fixed)
         if fixed is not None and (request.scale.name != "log" or min(fixed) > 0):
             return fixed
-        (x0, x1), (y0, y1) = (self._axis(request, name) for name in pair)
-        return (x0, x1, y0, y1)
+        (x0, x1), (y0, y1) = (self._axis(request, name, mode) for name in pair)
+        found = (x0, x1, y0, y1)
+        return found if fixed is None else above_zero(fixed, found)
 
-    def _axis(self, request: GridRequest, channel: str) -> tuple[float, float]:
-        """Return a channel's automatic axis: the same in all pairs."""
+    def _axis(
+        self, request: GridRequest, channel: str, mode: str
+    ) -> tuple[float, float]:
+        """Return a channel's axis, the same in all pairs that find it the same way."""
         view = request.view
-        key = (view.dataset, view.mask, view.limits_mode, request.scale)
-        if channel not in self._axes or self._axes[channel][0] != key:
-            found = automatic_axis(view, channel, request.scale)
-            self._axes[channel] = (key, found)
-        return self._axes[channel][1]
+        key = (view.dataset, view.mask, view.axis_rules.percentiles, request.scale)
+        known = self._axes.get((channel, mode))
+        if known is None or known[0] != key:
+            found = automatic_axis(view, channel, request.scale, mode)
+            known = self._axes[channel, mode] = (key, found)
+        return known[1]
 
 
 def _key(request: GridRequest, limits: Limits) -> tuple[Any, ...]:
     """Return what a picture depends on; masks and colourings compare as objects."""
     view = request.view
     selected = None if view.selected is None else _Same(view.selected)
-    fixed = (view.dataset, view.mask, view.coloring, selected, view.count_scale)
-    fixed = (*fixed, view.highlight)
-    return (*fixed, limits, request.scale, _bins(request), request.theme)
+    shown = (view.dataset, view.mask, view.coloring, selected, view.count_scale)
+    return (
+        *shown,
+        view.highlight,
+        limits,
+        request.scale,
+        _bins(request),
+        request.theme,
+    )
 
 
 def _bins(request: GridRequest) -> tuple[int, int]:
@@ -193,7 +206,7 @@ def _paint(
 
     counted = count(by, view.where)
     mean = None
-    if by is None:
+    if by is None and view.coloring.limits is not None:
         column = view.coloring.by
         mean = means(counted, view.spots, column, view.where, cancelled=cancelled)
     rgba = shade(view, counted, mean, dark=theme.dark)

@@ -40,6 +40,7 @@ __all__ = [
     "PairPicture",
     "PairPoints",
     "PairRequest",
+    "above_zero",
     "automatic_axis",
     "bins_for",
     "selected_passing",
@@ -53,7 +54,7 @@ Limits = tuple[float, float, float, float]
 MAX_BINS, MIN_BINS = 512, 32
 MOVING_BINS = 256  # while a slider is dragged: a quarter of the bins to colour
 MAX_POINTS = 5_000  # pyqtgraph draws these in 20 ms, ten times as many in 190
-PERCENTILES = (0.1, 99.9)
+PERCENTILES = (0.1, 99.9)  # of automatic axes
 LOG_PERCENTILES = (2.0, 99.9)  # noise around 0 would take decades of the axis
 PADDING = 0.03  # of the span, so that the outermost spots do not touch the frame
 ENOUGH_ROWS = 250_000  # percentiles of more are taken from the first levels of detail
@@ -232,12 +233,14 @@ class PairPainter:
         tint = None
         points = None
         mean = None
-        if view.plot == "points":
-            points = self._points(request, limits, counted.total, cancelled)
-        elif by is None:
+        if view.plot == "points" or (
+            view.plot == "auto" and counted.total <= MAX_POINTS
+        ):
+            points = self._points(request, limits, counted.total, chosen, cancelled)
+        elif by is None and view.coloring.limits is not None:
             mean = self._means(request, shown, cancelled)
         rgba = shade(view, shown, mean, dark=request.dark)
-        if view.plot == "density":
+        if points is None:
             if view.highlight is not None:
                 kept = unfaded(view, chosen)
                 bright = None
@@ -271,15 +274,18 @@ class PairPainter:
         limits = request.zoom or view.limits
         if limits is not None and (view.axis_scale != "log" or min(limits) > 0):
             return limits
-        key = (request.pair, view.limits_mode, request.scale)
+        key = (
+            request.pair,
+            view.limits_mode,
+            view.axis_rules.percentiles,
+            request.scale,
+        )
         if not request.moving or key not in self._axes:
             self._axes = {key: self._automatic(request)}
         found = self._axes[key]
         if limits is None:
             return found
-        # Fixed on another scale: what has no place on this one begins where it can.
-        x0, x1, y0, y1 = (a if a > 0 else b for a, b in zip(limits, found, strict=True))
-        return (min(x0, x1 / 10), x1, min(y0, y1 / 10), y1)
+        return above_zero(limits, found)
 
     def _means(
         self,
@@ -333,10 +339,10 @@ class PairPainter:
         view = request.view
         low_high = []
         for channel in request.pair:
-            key = (channel, view.limits_mode, request.scale, view.mask.key)
-            low_high += self._keep(
-                key, partial(automatic_axis, view, channel, request.scale)
-            )
+            mode, ends = view.limits_mode, view.axis_rules.percentiles
+            key = (channel, mode, ends, request.scale, view.mask.key)
+            find = partial(automatic_axis, view, channel, request.scale, mode)
+            low_high += self._keep(key, find)
         x0, x1, y0, y1 = low_high
         return (x0, x1, y0, y1)
 
@@ -353,8 +359,10 @@ class PairPainter:
         request: PairRequest,
         limits: Limits,
         total: int,
+        chosen: np.ndarray | None,
         cancelled: Callable[[], bool] | None,
     ) -> PairPoints:
+        """Choose what is drawn: of many spots the selected ones first."""
         view = request.view
         x, y = (view.spots.intensity(channel) for channel in request.pair)
         rows = rows_inside(
@@ -367,6 +375,21 @@ class PairPainter:
             MAX_POINTS,
             cancelled,
         )
+        if chosen is not None and len(rows) < total:
+            count = int(np.count_nonzero(chosen))
+            marked = rows_inside(
+                view.spots,
+                self._index,
+                (x, y),
+                limits,
+                chosen,
+                count,
+                MAX_POINTS,
+                cancelled,
+            )
+            others = np.setdiff1d(rows, marked)
+            others = self._index.most_important(others, MAX_POINTS - len(marked))
+            rows = np.union1d(marked, others)
         selected = np.zeros(len(rows), np.bool_)
         if view.selected is not None:
             selected = view.selected[rows]
@@ -473,14 +496,32 @@ def _count(mask: np.ndarray | None) -> int:
     return 0 if mask is None else int(np.count_nonzero(mask))
 
 
+def above_zero(limits: Limits, found: Limits) -> Limits:
+    """Return limits that were fixed on another scale as a logarithmic one takes them.
+
+    What has no place on it begins where `found`, which it takes, does.
+    """
+    x0, x1, y0, y1 = (a if a > 0 else b for a, b in zip(limits, found, strict=True))
+    return (min(x0, x1 / 10), x1, min(y0, y1 / 10), y1)
+
+
 def automatic_axis(
-    view: View, channel: str, scale: PlotScale = LINEAR
+    view: View, channel: str, scale: PlotScale = LINEAR, mode: str | None = None
 ) -> tuple[float, float]:
     """Return the ends of an axis for the rows that pass.
 
     Where none passes, for all rows: the axes then stay where they can be read.
+
+    Parameters
+    ----------
+    view : View
+    channel : str
+    scale : PlotScale
+    mode : str, optional
+        One of `LIMITS_MODES`; the view's own by default.
     """
-    exact = view.limits_mode == "minmax"
+    mode = mode or view.limits_mode
+    exact = mode == "minmax"
     above = 0.0 if scale.name == "log" else -np.inf
     values = _finite(view, channel, view.mask, exact, above)
     if values.size == 0:
@@ -491,6 +532,8 @@ def automatic_axis(
         ends = np.array([values.min(), values.max()], np.float64)
     else:
         share = LOG_PERCENTILES if scale.name == "log" else PERCENTILES
+        if mode == "percentile":
+            share = view.axis_rules.percentiles
         ends = np.percentile(values, share).astype(np.float64)
     low, high = map(float, scale.to(ends))
     span = high - low

@@ -23,9 +23,14 @@ COLOR_NAMES = [
 ]
 """What classes are called on the screen; columns go by their own names."""
 
-_PLOTS = [("density", "density"), ("single points", "points")]
+_PLOTS = [
+    ("density or points", "auto"),
+    ("density", "density"),
+    ("single points", "points"),
+]
 _SCALES = [("linear", "linear"), ("log", "log"), ("asinh", "asinh")]
 _LIMITS = [
+    ("automatic", "auto"),
     ("percentiles", "percentile"),
     ("min to max", "minmax"),
     ("fixed", "fixed"),
@@ -53,7 +58,7 @@ class PairControls(Container[Any]):
     reset : psygnal.Signal
         Back to the axes as they are without zoom.
     limits_chosen : psygnal.Signal
-        Emitted with ``"percentile"``, ``"minmax"`` or ``"fixed"``.
+        Emitted with ``"auto"``, ``"percentile"``, ``"minmax"`` or ``"fixed"``.
     tool_chosen : psygnal.Signal
         Emitted with the name of the tool to draw with, or the empty string.
     mode_chosen : psygnal.Signal
@@ -98,8 +103,9 @@ class PairControls(Container[Any]):
         self.color_box = ComboBox(choices=self._colors, tooltip="What the colours mean")
         self.plot_box = ComboBox(
             choices=_PLOTS,
-            tooltip="Density counts every spot; points are single spots, "
-            "a fair choice of them where there are too many",
+            tooltip="Density counts every spot; points are single spots, a fair "
+            "choice of them where there are too many. The first shows density, and "
+            "points once few are in view",
         )
         self.scale_box = ComboBox(
             choices=_SCALES,
@@ -108,8 +114,9 @@ class PairControls(Container[Any]):
         )
         self.limits_box = ComboBox(
             choices=_LIMITS,
-            tooltip="Where the axes of this pair end: after 0.1 to 99.9 % of the "
-            "spots, after all, or where they are now, whatever is shown",
+            tooltip="Where the axes of this pair end: at 0.1 and 99.9 % of the spots, "
+            "at percentiles of yours, at the first and last, or where they are now, "
+            "whatever is shown. The button beside it takes numbers",
         )
         self.mode_box = ComboBox(
             choices=_MODES, tooltip=f"What an outline does. {_MODES_TIP}"
@@ -187,7 +194,7 @@ class PairControls(Container[Any]):
         ):
             with check.changed.blocked():
                 check.value = on
-        self.log_box.enabled = view.plot == "density"
+        self.log_box.enabled = view.plot != "points"
         self.dye_box.enabled = view.dataset.ratios is not None
         self.clear_button.enabled = view.selected is not None
 

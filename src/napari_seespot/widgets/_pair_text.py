@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_seespot.coloring import gradient
+
 if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
     from napari_seespot.plots.pair_picture import PairPicture
@@ -62,7 +64,9 @@ def legend_html(picture: PairPicture, dataset: Dataset) -> str:
             name = f"mean {name} of a bin"
         return f"{name}: {low}&nbsp;{_ramp(coloring.table)}&nbsp;{high}"
     scale = picture.request.view.count_scale
-    ramp = _ramp(coloring.table)
+    if picture.points is not None:
+        return "each cell has a colour; grey lies in none"
+    ramp = _ramp(gradient())
     return f"spots per bin ({scale}): 1&nbsp;{ramp}&nbsp;{picture.fullest:,}"
 
 
@@ -76,9 +80,13 @@ def describe_bin(picture: PairPicture, x: float, y: float) -> str:
     counts = picture.counts_at(*place)
     total = sum(counts.values())
     text = f"{where} · {total:,} {'spot' if total == 1 else 'spots'} here"
+    dataset = picture.request.view.dataset
     held = {name: count for name, count in counts.items() if count and name}
     if held:
-        text += ": " + ", ".join(f"{count:,} {name}" for name, count in held.items())
+        text += ": " + ", ".join(
+            f"{dataset.label(name) if name in dataset.channels else name}: {count:,}"
+            for name, count in held.items()
+        )
     if picture.means is not None and np.isfinite(picture.means[place]):
         by = picture.request.view.coloring.by
         text += f" · mean {by} {_number(picture.means[place])}"

@@ -49,7 +49,7 @@ class AllPairsWidget(ChartDock):
     """
 
     depends_on = frozenset(
-        {"dataset", "mask", "coloring", "limits", "limits_mode", "selected"}
+        {"dataset", "mask", "coloring", "axis_rules", "selected"}
         | {"count_scale", "axis_scale", "asinh_width", "dye_lines", "gates"}
         | {"highlight"}
     )
@@ -202,19 +202,11 @@ class AllPairsWidget(ChartDock):
         self._keep_running = False
 
     def _wanted_axes(self) -> dict[Pair, Limits]:
-        """Return the axes of pairs that are not automatic."""
-        session = self._session
-        if session is None:
+        """Return the axes that were zoomed to, as values."""
+        if self._session is None:
             return {}
-        fixed, scale = session.state.limits.fixed, view_scale(session.view)
-        wanted = {
-            pair: fixed["/".join(pair)]
-            for pair in self.cells
-            if "/".join(pair) in fixed
-        }
-        for pair, places in self._zooms.items():
-            wanted[pair] = scale.limits_back(places)
-        return wanted
+        scale = view_scale(self._session.view)
+        return {pair: scale.limits_back(zoom) for pair, zoom in self._zooms.items()}
 
     def _show_ready(self, *_: Any) -> None:
         """Show the pictures that have come; the others follow."""

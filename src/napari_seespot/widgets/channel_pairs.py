@@ -46,7 +46,7 @@ __all__ = ["ChannelPairsWidget"]
 
 _PAINTED = frozenset(
     {"dataset", "mask", "coloring", "pair", "limits", "limits_mode", "selected"}
-    | {"plot", "count_scale", "axis_scale", "asinh_width", "highlight"}
+    | {"axis_rules", "plot", "count_scale", "axis_scale", "asinh_width", "highlight"}
 )
 """Fields of a view that the picture depends on."""
 
@@ -338,36 +338,35 @@ class ChannelPairsWidget(SessionDock):
         """Go back to automatic axes."""
         self._seeker.cancel()
         session = self._plotted_session()
-        if session is None:
+        if session is None or session.view.pair is None:
             return
         self._zoom = None
         if session.view.limits is None:
             self._paint()
         else:
-            del session.state.limits.fixed[_key(session)]
+            session.state.limits.fix(session.view.pair, None)
 
     def _on_limits(self, mode: str) -> None:
         session = self._plotted_session()
-        if session is None:
+        if session is None or session.view.pair is None:
             return
-        limits = session.state.limits
+        limits, pair = session.state.limits, session.view.pair
         if mode == "fixed":
-            limits.fixed[_key(session)] = self.plot.data_limits
+            limits.fix(pair, self.plot.data_limits)
             return
         self._zoom = None
         with session.one_change():
-            limits.modes[_key(session)] = mode
-            limits.fixed.pop(_key(session), None)
+            limits.fix(pair, None, mode)
 
     def _on_rested(self) -> None:
         session = self._plotted_session()
-        if session is None:
+        if session is None or session.view.pair is None:
             return
         if session.view.limits is None:
             self._zoom = self.plot.data_limits
             self._paint()
         else:
-            session.state.limits.fixed[_key(session)] = self.plot.data_limits
+            session.state.limits.fix(session.view.pair, self.plot.data_limits)
 
     def _on_resized(self) -> None:
         picture = self.plot.picture
@@ -455,11 +454,6 @@ class ChannelPairsWidget(SessionDock):
             elif picture.points is None:
                 text = describe_bin(picture, *place)
         self._pointed.setText(text)
-
-
-def _key(session: Session) -> str:
-    """Return how the state's limits call the session's pair."""
-    return "/".join(session.view.pair or ())
 
 
 def _text_label() -> QLabel:
