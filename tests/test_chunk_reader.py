@@ -125,6 +125,41 @@ def test_several_blocks_become_a_whole_chunk(tmp_path, reads):
     assert len(reader().cache) == 1  # the blocks made room for the chunk
 
 
+def test_no_chunk_is_read_whole_for_which_there_is_no_room(tmp_path, reads):
+    values = voxels((64, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    owner, limit = object(), reader().cache.limit
+    reader().claim("another", limit // 4)
+    reader().claim(owner, limit // 2)
+    for z in (0, 10, 20, 30, 40):
+        np.testing.assert_array_equal(array[z], values[z])
+    assert all(span is not None for _, span in reads)
+    reader().claim(owner, limit // 4)  # half of the cache: there is room
+    np.testing.assert_array_equal(array[50], values[50])
+    assert reads[-1][1] is None
+    reader().claim("another", 0)
+    reader().claim(owner, 0)
+    assert not reader()._claims
+
+
+def test_a_chunk_that_would_not_be_kept_is_read_by_blocks(tmp_path, reads, monkeypatch):
+    monkeypatch.setenv(user_settings.CHUNKS_MB_ENV, "3")  # the chunk has 2 MB
+    values = voxels((64, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    for z in range(0, 64, 4):
+        np.testing.assert_array_equal(array[z], values[z])
+    assert all(span is not None for _, span in reads)
+
+
+def test_blocks_that_are_gone_do_not_count_for_reading_the_whole(tmp_path, reads):
+    values = voxels((64, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    for z in (0, 10, 20, 30, 40, 50):
+        np.testing.assert_array_equal(array[z], values[z])
+        reader().cache.clear()  # as if other chunks had taken their place
+    assert all(span is not None for _, span in reads)
+
+
 def test_a_thick_slice_reads_the_whole_chunk_at_once(tmp_path, reads):
     values = voxels((64, 128, 128))
     array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))

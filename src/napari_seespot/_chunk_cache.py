@@ -67,6 +67,9 @@ class ChunkCache:
     def __len__(self) -> int:
         return len(self._pieces)
 
+    def __contains__(self, key: PieceKey) -> bool:
+        return key in self._pieces  # without counting it as used
+
     @property
     def nbytes(self) -> int:
         """What is kept now."""

@@ -28,7 +28,7 @@ from napari_seespot._chunk_cache import ChunkCache, Piece
 from napari_seespot._reading_pool import ReadingPool, Urgency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from napari_seespot._chunk_cache import PieceKey
     from napari_seespot._level_array import ChunkIndex, LevelArray, Region
@@ -40,8 +40,8 @@ __all__ = ["ChunkReader", "Want", "reader"]
 _SMALL_FRAME = 96 * 2**10
 # Chunks that decode to less are not worth a second request.
 _SMALL_CHUNK = 2**20
-# Once so much of a chunk's blocks was asked for, it is read as a whole: who steps
-# through z will want the others too.
+# Once so much of a chunk's blocks is there, it is read as a whole: who steps through
+# z will want the others too.
 _SHARE_BEFORE_WHOLE = 1 / 4
 # Who asks for more planes at once will not find them in one block.
 _PLANES_OF_A_BLOCK = 4
@@ -96,6 +96,7 @@ class ChunkReader:
         self._frames: OrderedDict[tuple[str, ChunkIndex], _Frame | None] = OrderedDict()
         self._lock = threading.Lock()
         self._reading: dict[tuple[str, ChunkIndex], list[Any]] = {}
+        self._claims: dict[Hashable, int] = {}
         # Decoding lets go of Python's lock: more threads than cores would take
         # the window's share of them.
         self._decoding = threading.BoundedSemaphore(max(2, (os.cpu_count() or 2) - 1))
@@ -133,6 +134,33 @@ class ChunkReader:
             )
             for z, y, x in product(*ranges)
         ]
+
+    # --- what there is room for
+
+    def claim(self, owner: Hashable, nbytes: int) -> None:
+        """Tell what the chunks that somebody looks at would take if kept whole.
+
+        Who steps through z reads chunks block by block, then as a whole. That
+        pays only if they stay until the next step: while all claims together are
+        more than half of the cache, single planes remain single blocks.
+
+        Parameters
+        ----------
+        owner : hashable
+        nbytes : int
+            Of all chunks in view, decoded, in the place of what the owner claimed
+            before; 0 lets go.
+        """
+        with self._lock:
+            self._claims.pop(owner, None)
+            if nbytes > 0:
+                self._claims[owner] = nbytes
+
+    def _has_room(self, chunk_bytes: int) -> bool:
+        """Whether chunks that are read as a whole will still be there when needed."""
+        with self._lock:
+            wanted = max(sum(self._claims.values()), chunk_bytes)
+        return wanted * 2 <= self.cache.limit
 
     # --- reading
 
@@ -236,9 +264,11 @@ class ChunkReader:
         block = want.start // frame.planes
         if (want.stop - 1) // frame.planes != block:
             return None
-        frame.touched.add(block)
+        frame.touched = {
+            kept for kept in frame.touched if (*key, kept * frame.planes) in self.cache
+        } | {block}
         most = max(2, _SHARE_BEFORE_WHOLE * len(frame.table.spans))
-        if len(frame.touched) > most:
+        if len(frame.touched) > most and self._has_room(layout.nbytes):
             return None
         return self._read_block(want, frame, block)
 
