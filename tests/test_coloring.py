@@ -94,3 +94,16 @@ def test_no_spots():
 def test_an_unknown_column():
     with pytest.raises(NotFoundError, match="there is no numeric column 'colour'"):
         make_coloring(make(), "colour")
+
+
+def test_cells_that_follow_each_other_get_different_colours(tables):
+    coloring = make_coloring(tables.spots, "cell_id")
+    cells = tables.spots.column("cell_id")
+    places = coloring.index(tables.spots, slice(None))
+    assert (places[cells == 0] == 0).all()
+    assert (places[cells > 0] > 0).all()
+    by_cell = dict(zip(cells.tolist(), places.tolist(), strict=True))
+    by_cell.pop(0)
+    assert len(set(by_cell.values())) == len(coloring.table) - 1
+    neighbours = [by_cell[c] == by_cell[c + 1] for c in by_cell if c + 1 in by_cell]
+    assert sum(neighbours) == 0

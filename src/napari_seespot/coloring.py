@@ -116,12 +116,13 @@ def make_coloring(spots: Spots, by: str) -> Coloring:
 def _scattered(numbers: np.ndarray, colors: int) -> np.ndarray:
     """Return a colour's place for each number; the first one for 0, in no cell.
 
-    Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4): numbers
-    that follow each other get colours far apart.
+    Numbers that follow each other, which lie beside each other, get different ones.
     """
-    mixed = numbers.astype(np.uint32) * np.uint32(2_654_435_769)
-    place = 1 + (mixed >> np.uint32(16)) % np.uint32(colors - 1)
+    place = 1 + numbers.astype(np.int64) * _STRIDE % (colors - 1)
     return np.where(numbers > 0, place, 0).astype(np.uint8)
+
+
+_STRIDE = 5  # has no divisor in common with the number of colours: all are used
 
 
 def _values(spots: Spots, column: str, rows: Any) -> np.ndarray:

@@ -56,6 +56,9 @@ class Session(Selecting):
     following : tuple of int
         The rows that come after the one that was flown to last, where it is one of
         a list.
+    outline : tuple or None
+        What was drawn last in a plot: vertices, the columns of x and y, and how it
+        changed the selection. It can be kept as a gate.
     closed : psygnal.Signal
         Emitted once, when the session ends.
     moved : psygnal.Signal
@@ -100,6 +103,7 @@ class Session(Selecting):
         self._stale = False
         self._places: list[Any] = []
         self.following: tuple[int, ...] = ()
+        self.outline: tuple[np.ndarray, tuple[str, str], str] | None = None
         self.state.changed.connect(self._refresh)
 
     def __repr__(self) -> str:

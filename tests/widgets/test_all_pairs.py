@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.path import Path as MplPath
 from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
@@ -9,10 +10,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_seespot import sessions
+from napari_seespot.coloring import make_coloring
+from napari_seespot.plots.charts import Path
 from napari_seespot.plots.exports import save_chart
 from napari_seespot.plots.pair_cell import zoomed
 from napari_seespot.plots.pair_chart import pair_chart, view_scale
-from napari_seespot.plots.pair_grid import GridRequest, PairGridPainter
+from napari_seespot.plots.pair_grid import GridRequest, PairGridPainter, cell_chart
 from napari_seespot.plots.pair_picture import PairPainter, PairRequest
 from napari_seespot.plots.theme import DARK
 from napari_seespot.session import Session
@@ -105,6 +108,172 @@ def test_pictures_that_did_not_change_are_kept(session):
     assert all(picture.tint is None for picture in first)
 
 
+def paint_all(session, zooms=None):
+    pairs = session.dataset.channel_pairs
+    request = GridRequest(session.view, pairs, zooms or {}, (64, 64), DARK)
+    return {picture.pair: picture for picture in PairGridPainter().paint(request)}
+
+
+def test_what_is_not_highlighted_fades(session):
+    plain = paint_all(session)
+    session.state.highlight = "reassigned"
+    faded = paint_all(session)
+    for pair, picture in faded.items():
+        counts = dict(zip(picture.counted.classes, picture.counted.counts, strict=True))
+        others = (counts["reassigned"] == 0) & (counts["unchanged"] > 0)
+        alpha, before = picture.rgba[..., 3], plain[pair].rgba[..., 3]
+        assert others.any()
+        assert (alpha[others] < before[others]).all()
+        assert (alpha[counts["reassigned"] > 0] > alpha[others].max()).all()
+    session.state.highlight = "selected"  # nothing is: all fades
+    for pair, picture in paint_all(session).items():
+        some = plain[pair].rgba[..., 3] > 0
+        assert (picture.rgba[..., 3][some] < plain[pair].rgba[..., 3][some]).all()
+
+
+def test_a_column_colours_the_bins_by_its_mean(session):
+    session.state.color_by = "r"
+    by_r = paint_all(session)
+    session.state.color_by = "dist"
+    by_dist = paint_all(session)
+    table = passing(session)
+    for pair, picture in by_r.items():
+        assert (picture.counted.counts == by_dist[pair].counted.counts).all()
+        assert (picture.rgba != by_dist[pair].rgba).any()
+        d = picture.counted
+        x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in pair)
+        edges = (d.y_edges, d.x_edges)
+        r = table["r"].to_numpy(float)
+        known = np.isfinite(r)
+        total = np.histogram2d(y[known], x[known], edges, weights=r[known])[0]
+        number = np.histogram2d(y[known], x[known], edges)[0]
+        line, column = np.unravel_index(number.argmax(), number.shape)
+        coloring = by_r_coloring(session)
+        low, high = coloring.limits
+        share = (total[line, column] / number[line, column] - low) / (high - low)
+        wanted = coloring.table[int(np.clip(share, 0, 1) * 255)][:3].astype(int)
+        assert np.abs(picture.rgba[line, column, :3] - wanted).max() <= 3
+
+
+def by_r_coloring(session):
+    return make_coloring(session.dataset.spots, "r")
+
+
+def test_each_pair_keeps_the_way_its_axes_are_found(session):
+    automatic = {pair: p.limits for pair, p in paint_all(session).items()}
+    session.state.limits.modes["488/514"] = "minmax"
+    session.state.pair = ("488", "514")
+    found = {pair: p.limits for pair, p in paint_all(session).items()}
+    assert found["488", "514"] != automatic["488", "514"]
+    assert {p: v for p, v in found.items() if p != ("488", "514")} == {
+        p: v for p, v in automatic.items() if p != ("488", "514")
+    }
+    session.state.limits.modes.clear()
+    session.state.limits.mode = "percentile"
+    session.state.limits.percentiles = (10, 60)
+    x0, x1, *_ = paint_all(session)["488", "514"].limits
+    values = passing(session)["chan_488_intensity"].to_numpy(float)
+    low, high = np.percentile(values[np.isfinite(values)], (10, 60))
+    assert (x0, x1) == pytest.approx(
+        (low - 0.03 * (high - low), high + 0.03 * (high - low))
+    )
+
+
+def test_a_log_axis_keeps_what_it_can_of_fixed_limits(session):
+    session.state.axis_scale = "log"
+    session.state.limits.fixed["488/514"] = (-50, 500, 2, 300)
+    x0, x1, y0, y1 = paint_all(session)["488", "514"].limits
+    assert (x1, y0, y1) == (500, 2, 300)
+    assert 0 < x0 < 500
+
+
+def test_gates_are_outlined(session):
+    corners = [(10, 20), (300, 20), (300, 250)]
+    session.add_gate("mine", corners, ("514", "488"))
+    request = GridRequest(
+        session.view, session.dataset.channel_pairs, {}, (64, 64), DARK
+    )
+    for picture in PairGridPainter().paint(request):
+        chart = cell_chart(picture, session.view, lines=False)
+        outlines = [mark for mark in chart.marks if isinstance(mark, Path)]
+        if set(picture.pair) == {"488", "514"}:
+            (outline,) = outlines
+            x, y = zip(*corners, strict=True)
+            assert outline.x.tolist() == [*y, y[0]]  # the axes are turned round
+            assert outline.y.tolist() == [*x, x[0]]
+        else:
+            assert not outlines
+
+
+@pytest.mark.parametrize("scale", ["linear", "log", "asinh"])
+@pytest.mark.parametrize("tool", ["rectangle", "lasso", "polygon"])
+def test_what_is_drawn_in_a_cell_is_selected(dock, session, qtbot, tool, scale):
+    session.state.axis_scale = scale
+    painted(dock, qtbot)
+    cell = dock.cells["488", "561"]
+    dock.tools.buttons[tool].native.click()
+    assert cell.tool == tool
+    cell.grab()
+    plot = cell.layout_.plot
+    corners = [
+        QPoint(int(plot.x() + a * plot.width()), int(plot.y() + b * plot.height()))
+        for a, b in ((0.1, 0.1), (0.9, 0.15), (0.85, 0.9), (0.2, 0.8))
+    ]
+    if tool == "rectangle":
+        corners = [corners[0], QPoint(corners[2].x(), corners[0].y()), corners[2],
+                   QPoint(corners[0].x(), corners[2].y())]  # fmt: skip
+    left = Qt.MouseButton.LeftButton
+    if tool == "polygon":
+        for corner in corners:
+            QTest.mouseClick(cell, left, pos=corner)
+        QTest.keyClick(cell, Qt.Key.Key_Return)
+    else:
+        QTest.mousePress(cell, left, pos=corners[0])
+        way = corners[2:3] if tool == "rectangle" else corners[1:]
+        for corner in way:
+            QTest.mouseMove(cell, corner)
+        QTest.mouseRelease(cell, left, pos=way[-1])
+    qtbot.waitUntil(lambda: not dock._outliner.busy, timeout=20_000)
+    table, along = passing(session), view_scale(session.view)
+    x, y = (along.to(table[f"chan_{c}_intensity"].to_numpy(float)) for c in cell.pair)
+    x0, x1, y0, y1 = cell.limits
+    across = plot.x() + (x - x0) / (x1 - x0) * plot.width()
+    down = plot.y() + (y1 - y) / (y1 - y0) * plot.height()
+    inside = MplPath([(c.x(), c.y()) for c in corners]).contains_points(
+        np.nan_to_num(
+            np.column_stack([across, down]), nan=-1e9, posinf=1e9, neginf=-1e9
+        )
+    )
+    mask = session.state.selection.mask
+    assert mask is not None
+    chosen = mask[table.index.to_numpy()]
+    # single precision of pixels: a spot on the line may fall to either side
+    assert (chosen != inside).sum() <= 2
+    assert inside.sum() > 20
+    vertices, pair, mode = session.outline
+    assert (pair, mode) == (cell.pair, "replace")
+    assert len(vertices) >= 4
+
+
+def test_a_begun_polygon_is_shortened_and_given_up(dock, session, qtbot):
+    cell = dock.cells["488", "514"]
+    dock.tools.buttons["polygon"].native.click()
+    cell.grab()
+    middle = cell.layout_.plot.center().toPoint()
+    for step in (0, 20, 25):
+        QTest.mouseClick(
+            cell, Qt.MouseButton.LeftButton, pos=middle + QPoint(step, step)
+        )
+    assert len(cell._sketch.corners) == 3
+    QTest.keyClick(cell, Qt.Key.Key_Backspace)
+    assert len(cell._sketch.corners) == 2
+    QTest.keyClick(cell, Qt.Key.Key_Escape)
+    assert not cell._sketch.corners
+    dock.tools.buttons["polygon"].native.click()  # let go: the mouse moves again
+    assert cell.tool == ""
+    assert session.state.selection.mask is None
+
+
 def test_the_dock_shows_every_pair(dock, session):
     assert list(dock.cells) == session.dataset.channel_pairs
     table = passing(session)
@@ -112,7 +281,7 @@ def test_the_dock_shows_every_pair(dock, session):
         assert drawn(cell) == in_limits(table, pair, cell.limits)
     assert dock.cells["488", "514"].chart.title == "488 · Crh / 514 · Penk"
     assert [cell.current for cell in dock.cells.values()] == [True, *[False] * 5]
-    assert dock._columns == 2
+    assert dock._columns == 4
 
 
 def test_the_pictures_follow_filters_and_selection(dock, session, qtbot):
@@ -222,10 +391,10 @@ def test_zooming_keeps_the_place():
 def test_columns_follow_the_width(dock, qtbot):
     dock.native.resize(760, 700)
     painted(dock, qtbot)
-    assert dock._columns == 4
+    assert dock._columns == 5
     dock.native.resize(300, 700)
     painted(dock, qtbot)
-    assert dock._columns == 1
+    assert dock._columns == 3
 
 
 def test_dye_lines_can_be_taken_away(dock, qtbot):

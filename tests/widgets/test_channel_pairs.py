@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.path import Path as MplPath
 from qtpy.compat import isalive
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtTest import QTest
@@ -647,7 +648,9 @@ def test_hovering_over_the_density_counts_classes(dock, session, qtbot):
     table = within(passing(session), ("488", "514"), (x0, x1, y0, y1))
     counts = table["status"].value_counts()
     held = ", ".join(
-        f"{name}: {counts[name]}" for name in ("unchanged", "reassigned") if counts[name]
+        f"{name}: {counts[name]}"
+        for name in ("unchanged", "reassigned")
+        if counts[name]
     )
     assert dock._pointed.text().endswith(f"{len(table)} spots here: {held}")
     dock.plot.hovered.emit((1e9, 1e9))
@@ -797,3 +800,118 @@ def test_dock_leaves_room_on_a_small_screen(napari_viewer, qtbot):
     assert least.height() <= 520  # of 768, beside another dock
     assert dock.plot.height() >= 240
     assert dock._content.native.minimumSizeHint().width() <= 300
+
+
+def test_outlines_drawn_in_quick_succession_all_count(dock, session, qtbot):
+    table = passing(session)
+    x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in ("488", "514"))
+    ends = np.nanpercentile(x[np.isfinite(x)], [5, 30, 40, 60, 65, 90])
+    low, high = np.nanmin(y[np.isfinite(y)]), np.nanmax(y[np.isfinite(y)])
+    wanted = np.zeros(len(x), bool)
+    for left, right in ends.reshape(3, 2):
+        corners = [(left, low), (right, low), (right, high), (left, high)]
+        dock._on_drawn(np.array(corners), "add")
+        wanted |= MplPath(corners).contains_points(
+            np.nan_to_num(np.column_stack([x, y]), nan=1e12, posinf=1e12, neginf=-1e12)
+        )
+    qtbot.waitUntil(lambda: not dock._selecting.busy, timeout=20_000)
+    chosen = session.state.selection.mask[table.index.to_numpy()]
+    assert (chosen != wanted).sum() <= 12  # spots on an edge, of which there are six
+    for k in range(3):
+        assert session.undo(), k  # each is a step
+    assert session.state.selection.mask is None
+
+
+@pytest.mark.parametrize("scale", ["linear", "log", "asinh"])
+def test_gates_of_the_pair_are_drawn(dock, session, qtbot, scale):
+    session.state.axis_scale = scale
+    session.state.count_scale = "linear"  # something that has it painted
+    painted(dock, qtbot)
+    corners = [(20.0, 30.0), (400.0, 30.0), (400.0, 350.0)]
+    session.add_gate("mine", corners)
+    session.add_gate("other", corners, ("488", "561"))
+    session.add_gate("turned", corners, ("chan_514_intensity", "488"))
+    shown = dict(dock.plot._gates.outlines)
+    assert set(shown) == {"mine", "turned"}
+    assert shown["turned"].tolist() == [[b, a] for a, b in corners]
+    (_, curve, label), *_ = dock.plot._gates._items
+    xs, ys = curve.getData()
+    to = dock.plot.plot_scale.to
+    for x, y in corners:
+        assert np.isclose(xs, to(x)).any()
+        assert np.isclose(ys, to(y)).any()
+    # every place of the outline lies on an edge of the gate, in values
+    back = np.column_stack([dock.plot.plot_scale.back(a) for a in (xs, ys)])
+    assert distance_to(back, corners).max() < 1e-6
+    assert (label.pos().x(), label.pos().y()) == pytest.approx(
+        tuple(to([400.0, 350.0]).tolist())
+    )
+    session.state.pair = ("488", "561")
+    painted(dock, qtbot)
+    assert [name for name, _ in dock.plot._gates.outlines] == ["other"]
+    del session.state.gates["other"]
+    assert not dock.plot._gates.outlines
+
+
+def distance_to(places, corners):
+    """Return how far places are from the edges of a polygon."""
+    closed = np.array([*corners, corners[0]])
+    away = []
+    for a, b in pairwise(closed):
+        share = ((places - a) @ (b - a) / ((b - a) @ (b - a))).clip(0, 1)
+        away.append(np.linalg.norm(places - a - share[:, None] * (b - a), axis=1))
+    return np.min(away, axis=0)
+
+
+def test_few_spots_become_points_by_themselves(dock, session, qtbot, monkeypatch):
+    module = "napari_seespot.plots.pair_picture.MAX_POINTS"
+    session.state.plot = "auto"
+    painted(dock, qtbot)
+    picture = dock.plot.picture
+    assert len(picture.points.rows) == picture.n_inside
+    monkeypatch.setattr(module, picture.n_inside - 1)
+    session.state.count_scale = "linear"
+    painted(dock, qtbot)
+    assert dock.plot.picture.points is None
+
+
+def test_selected_spots_are_drawn_first(dock, session, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_seespot.plots.pair_picture.MAX_POINTS", 60)
+    session.state.plot = "points"
+    painted(dock, qtbot)
+    inside = np.sort(dock.plot.picture.points.rows)
+    every = np.flatnonzero(session.view.mask.of(slice(None)))
+    least = session.index.most_important(every, len(every) // 2)
+    others = np.setdiff1d(every, least)[:25]  # of which none would be drawn
+    assert not np.isin(others, inside).any()
+    mask = np.zeros(len(session.dataset.spots), bool)
+    mask[others] = True
+    session.select_rows(mask)
+    painted(dock, qtbot)
+    points = dock.plot.picture.points
+    x0, x1, y0, y1 = dock.plot.picture.limits
+    table = session.dataset.spots.to_pandas()
+    x, y = (table[f"chan_{c}_intensity"].to_numpy(float) for c in ("488", "514"))
+    seen = others[(x >= x0)[others] & (x <= x1)[others] & (y >= y0)[others]
+                  & (y <= y1)[others]]  # fmt: skip
+    assert len(points.rows) == 60
+    assert np.isin(seen, points.rows).all()
+    assert (points.selected == np.isin(points.rows, others)).all()
+
+
+def test_cells_have_colours_and_no_mean(dock, session, qtbot):
+    session.state.color_by = "cell_id"
+    painted(dock, qtbot)
+    picture = dock.plot.picture
+    assert picture.means is None
+    assert "spots per bin" in dock._legend.text()
+    session.state.plot = "points"
+    painted(dock, qtbot)
+    assert dock._legend.text() == "each cell has a colour; grey lies in none"
+    points = dock.plot.picture.points
+    cells = session.dataset.spots.column("cell_id")[points.rows]
+    colors = {}
+    for cell, color in zip(cells.tolist(), points.rgba[:, :3].tolist(), strict=True):
+        assert colors.setdefault(cell, color) == color
+    assert colors[0] == [0x9A] * 3
+    assert all(color != [0x9A] * 3 for cell, color in colors.items() if cell)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
 
 from napari_seespot.plots._qt import Signal
-from napari_seespot.plots.chart_view import ChartView
+from napari_seespot.plots.drawable_chart import DrawableChart
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -30,11 +30,12 @@ _ARROWS: dict[Any, tuple[float, float]] = {
 }
 
 
-class PairCell(ChartView):
+class PairCell(DrawableChart):
     """A chart of a channel pair in a grid.
 
     The wheel zooms around the pointer and dragging moves; with the keyboard +,
-    -, the arrows, and A for automatic axes. A double click or Enter chooses.
+    -, the arrows, and A for automatic axes. A double click or Enter chooses. With a
+    tool chosen, dragging draws.
 
     Attributes
     ----------
@@ -85,6 +86,7 @@ class PairCell(ChartView):
             self.update()
 
     def _paint_more(self, painter: QPainter, layout: Layout) -> None:
+        super()._paint_more(painter, layout)
         if self.current:
             painter.setPen(QPen(QColor(self.theme.text), 3))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -106,13 +108,16 @@ class PairCell(ChartView):
         """Take hold of the plot."""
         super().mousePressEvent(event)
         self.setFocus()
-        if event.button() == Qt.MouseButton.LeftButton:
+        if event.button() == Qt.MouseButton.LeftButton and not self.tool:
             self._grip = event.position()
             event.accept()
 
     def mouseMoveEvent(self, event: Any) -> None:  # Qt's name
         """Move the plot while it is held."""
         layout = self.layout_
+        if self.tool:
+            super().mouseMoveEvent(event)
+            return
         if self._grip is None or layout is None:
             return
         moved = event.position() - self._grip
@@ -125,17 +130,24 @@ class PairCell(ChartView):
     def mouseReleaseEvent(self, event: Any) -> None:  # Qt's name
         """Let go."""
         self._grip = None
+        if self.tool:
+            super().mouseReleaseEvent(event)
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # Qt's name
         """Choose the pair."""
         self._grip = None
-        if event.button() == Qt.MouseButton.LeftButton:
+        if self.tool:
+            super().mouseDoubleClickEvent(event)
+        elif event.button() == Qt.MouseButton.LeftButton:
             self.chosen.emit()
 
     # ---- the keyboard
 
     def keyPressEvent(self, event: Any) -> None:  # Qt's name
         """Zoom, move, choose."""
+        if self._sketch.corners:
+            super().keyPressEvent(event)
+            return
         x0, x1, y0, y1 = self.limits
         middle = ((x0 + x1) / 2, (y0 + y1) / 2)
         key = event.key()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from psygnal import Signal
 
 from napari_seespot.gates import SELECT_MODES
-from napari_seespot.plots.drawing import TOOLS
+from napari_seespot.widgets._outline_tools import MODES_TIP, tool_buttons
 
 if TYPE_CHECKING:
     from napari_seespot.resolve import View
@@ -36,14 +35,6 @@ _LIMITS = [
     ("fixed", "fixed"),
 ]
 _MODES = [(mode, mode) for mode in SELECT_MODES]
-_TOOL_TIPS = {
-    "rectangle": "Select all spots inside a rectangle",
-    "lasso": "Select all spots inside a line drawn by hand",
-    "polygon": "Select all spots inside a polygon: click its corners, then "
-    "double click (Backspace takes a corner back)",
-}
-_TOOL_NAMES = {"rectangle": "Box", "lasso": "Lasso", "polygon": "Polygon"}
-_MODES_TIP = "Shift adds, Alt subtracts, both intersect."
 
 
 class PairControls(Container[Any]):
@@ -119,18 +110,11 @@ class PairControls(Container[Any]):
             "whatever is shown. The button beside it takes numbers",
         )
         self.mode_box = ComboBox(
-            choices=_MODES, tooltip=f"What an outline does. {_MODES_TIP}"
+            choices=_MODES, tooltip=f"What an outline does. {MODES_TIP}"
         )
 
     def _build_switches(self) -> None:
-        self.tool_buttons = {
-            name: PushButton(
-                text=_TOOL_NAMES[name], tooltip=f"{_TOOL_TIPS[name]}. {_MODES_TIP}"
-            )
-            for name in TOOLS
-        }
-        for button in self.tool_buttons.values():
-            button.native.setCheckable(True)
+        self.tool_buttons = tool_buttons(self.tool_chosen.emit)
         self.reset_button = PushButton(
             text="Reset", tooltip="Undo zoom and fixed limits (A, or a double click)"
         )
@@ -164,13 +148,6 @@ class PairControls(Container[Any]):
         self.mode_box.changed.connect(self.mode_chosen)
         self.invert_button.changed.connect(lambda: self.inverted.emit())
         self.clear_button.changed.connect(lambda: self.cleared.emit())
-        for name, button in self.tool_buttons.items():
-            button.native.clicked.connect(partial(self._on_tool, name))
-
-    def _on_tool(self, name: str, chosen: bool) -> None:
-        for other, button in self.tool_buttons.items():
-            button.native.setChecked(chosen and other == name)
-        self.tool_chosen.emit(name if chosen else "")
 
     def show_view(self, view: View) -> None:
         """Show what the state says; nothing is asked for by that."""

@@ -21,6 +21,7 @@ from napari_seespot.plots.pair import PairPlot
 from napari_seespot.plots.pair_picture import PairPainter, PairPicture, PairRequest
 from napari_seespot.unmixing import DyeLine, dye_lines
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._outline_tools import Outliner
 from napari_seespot.widgets._pair_controls import PairControls
 from napari_seespot.widgets._pair_text import (
     counts_text,
@@ -93,7 +94,7 @@ class ChannelPairsWidget(SessionDock):
         )
         self._lay_out()
         self._worker = Worker("seespot-pair-plot", self._show_busy)
-        self._selecting = Worker("seespot-select", self._show_busy)
+        self._selecting = Outliner(self._report, self._show_busy)
         self._seeker = SpotSeeker(self.native, self._on_found, self._report)
         self._awake = Wakefulness(self.native, self._on_awake)
         self._connect()
@@ -391,23 +392,10 @@ class ChannelPairsWidget(SessionDock):
         session = self._plotted_session()
         if session is None:
             return
-        view, rows_in = session.view, session.rows_in_polygon
-
-        def find(job: Job) -> np.ndarray:
-            return rows_in(vertices, view.pair, view=view, cancelled=job.cancelled)
-
-        # Each outline counts, also one that is drawn while rows are still looked
-        # for: the one before is not cancelled.
-        done = partial(self._on_inside, session, mode)
-        self._selecting.submit(find, done=done, failed=self._report, keep_running=True)
-
-    def _on_inside(self, session: Session, mode: str, inside: np.ndarray) -> None:
-        if session is not self._session:
-            return
-        try:
-            session.select_rows(inside, mode)
-        except SeeSpotError as error:
-            self._report(error)
+        pair = session.view.pair
+        if pair is not None:
+            session.outline = (vertices, pair, mode)
+            self._selecting.select(session, vertices, pair, mode)
 
     def _on_clear(self, _link: str = "") -> None:
         if self._session is not None:
@@ -469,7 +457,7 @@ def _text_label() -> QLabel:
     return label
 
 
-def _close(workers: tuple[Worker | SpotSeeker, ...], *_: Any) -> None:
+def _close(workers: tuple[Worker | Outliner | SpotSeeker, ...], *_: Any) -> None:
     """End all work; Qt passes on what it has destroyed as well."""
     for worker in workers:
         # Python's garbage collector may have emptied one before Qt tells: a worker

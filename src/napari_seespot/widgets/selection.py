@@ -80,8 +80,9 @@ class SelectionWidget(SessionDock):
         self.delete = PushButton(text="Delete", tooltip="Forget the gate")
         self.gate_name = LineEdit(label="Name", tooltip="Of a gate that is kept")
         self.keep = PushButton(
-            text="Keep the plot's axes as gate",
-            tooltip="Keep the fixed axes of the pair's plot as a gate of this name",
+            text="Keep as gate",
+            tooltip="Keep the outline that was drawn last in a plot as a gate of this "
+            "name; without one, the fixed axes of the pair's plot",
         )
         self.save_button = PushButton(
             text="Save gates...", tooltip="Write all gates to a file"
@@ -203,16 +204,22 @@ class SelectionWidget(SessionDock):
         session.state.gates.pop(str(self.gate.value), None)
 
     def _keep(self, session: Session) -> None:
-        name = str(self.gate_name.value).strip()
-        limits = session.view.limits
-        if not name or limits is None:
+        """Keep what was drawn last in a plot; without that, its fixed axes."""
+        name, limits = str(self.gate_name.value).strip(), session.view.limits
+        if not name or (session.outline is None and limits is None):
             raise StateError(
                 "no gate was made",
-                expected="a name, and axes that are fixed in Channel pairs",
+                expected="a name, and an outline drawn in a plot of two channels, or "
+                "fixed axes in Channel pairs",
             )
-        x0, x1, y0, y1 = limits
-        corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-        session.add_gate(name, corners, mode=self.mode.value)
+        mode = self.mode.value
+        if session.outline is not None:
+            vertices, columns, _ = session.outline
+            session.add_gate(name, vertices, columns, mode=mode)
+        elif limits is not None:
+            x0, x1, y0, y1 = limits
+            corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+            session.add_gate(name, corners, mode=mode)
         self.gate.value = name
 
     def _save_gates(self, session: Session) -> None:
