@@ -5,7 +5,7 @@ import pytest
 
 import napari_seespot as nss
 from napari_seespot import sessions
-from napari_seespot.overlay import _FADED
+from napari_seespot.spot_looks import _FADED
 from napari_seespot.viewing import Viewing
 
 

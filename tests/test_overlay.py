@@ -142,6 +142,110 @@ def test_selected_spots_stand_out(session):
     assert (layer.size[:m][chosen] > layer.size[:m][~chosen].max()).all()
 
 
+def select_some(session, n=20, seed=0):
+    """Select some of the spots that pass, wherever they are; return a mask."""
+    passing = session.visible().index.to_numpy()
+    mask = np.zeros(len(session.dataset.spots), np.bool_)
+    mask[np.random.default_rng(seed).choice(passing, n, replace=False)] = True
+    session.select_rows(mask)
+    return mask
+
+
+def test_selected_points_have_a_rim_and_lie_on_top(session):
+    session.state.color_by = "chan"
+    session.state.highlight = "removed"
+    mask = select_some(session, 200)
+    overlay = session.viewing.overlay
+    rows, layer = overlay.drawn_rows, overlay.points
+    chosen, m = mask[rows], len(rows)
+    assert 0 < chosen.sum() < 200
+    assert (np.diff(chosen.astype(int)) >= 0).all()  # what comes last is on top
+    assert (layer.border_color[:m][chosen] == [0, 0, 0, 1]).all()
+    assert (layer.border_width[:m][chosen] > 0.05).all()
+    assert (layer.face_color[:m][chosen] == 1).all()  # also where others fade
+    assert (layer.border_width[:m][~chosen] == 0).all()
+    assert (layer.border_color[:m] == layer.face_color[:m])[~chosen].all()
+    assert (layer.border_color[m:, 3] == 0).all()
+    session.state.point_size_um = 0.01
+    pixels = layer.size[:m] * layer.scale[-1] * session.viewer.scene.camera.zoom
+    assert (pixels[chosen] >= 6.99).all()
+    session.clear_selection()
+    assert (layer.border_width == 0).all()
+
+
+@pytest.mark.parametrize("ndisplay", [2, 3])
+@pytest.mark.parametrize(("budget", "n"), [(100, 20), (100, 100), (60, 300)])
+def test_of_too_many_points_the_selected_ones_are_drawn_first(
+    session, ndisplay, budget, n
+):
+    session.state.filters.ranges["r"] = (0.2, None)
+    session.state.slab_planes = 20
+    session.state.picture = "points"
+    session.state.max_points = budget
+    session.viewer.dims.ndisplay = ndisplay
+    overlay = session.viewing.overlay
+    without = overlay.drawn_rows
+    mask = select_some(session, n)
+    session.state.filters.ranges["r"] = (0.3, None)  # some of them do not pass now
+    wanted = check(session)
+    rows, selected = overlay.drawn_rows, wanted.index[mask[wanted.index]].to_numpy()
+    assert overlay.shown.total == len(wanted) > budget
+    first = session.index.most_important(selected, budget)
+    assert set(first) <= set(rows)
+    assert budget <= len(rows) <= budget + 16 * len(session.view.mask.codes)
+    if ndisplay == 2:
+        assert len(rows) == budget
+    assert len(set(rows) & set(without)) >= (budget - len(first)) / 2
+    session.clear_selection()
+    check(session)
+
+
+def test_selected_spots_hide_what_is_nearer_in_a_volume(session):
+    overlay, viewer = session.viewing.overlay, session.viewer
+    layer = overlay.points
+    assert layer.blending == "translucent"
+    select_some(session)
+    assert layer.blending == "translucent"
+    viewer.dims.ndisplay = 3
+    assert layer.blending == "translucent_no_depth"
+    session.clear_selection()
+    assert layer.blending == "translucent"
+    layer.blending = "additive"  # by the user
+    select_some(session)
+    assert layer.blending == "additive"
+    viewer.dims.ndisplay = 2
+    assert layer.blending == "additive"
+
+
+def pixel_of(session, row):
+    """Return a spot's place in the picture of all spots."""
+    layer = session.viewing.overlay.raster
+    world = session.viewing.overlay.world(session.position(row))
+    place = (np.array(world) - layer.translate) / layer.scale
+    return tuple(np.round(place[1:]).astype(int))
+
+
+def test_a_few_selected_spots_stand_out_of_a_picture_of_many(session):
+    session.state.picture = "density"
+    session.state.slab_planes = 40
+    session.state.highlight = "removed"  # faded or not
+    plain = np.asarray(session.viewing.overlay.raster.data)[0].copy()
+    mask = select_some(session)
+    picture = np.asarray(session.viewing.overlay.raster.data)[0]
+    white = (picture == 255).all(axis=2)
+    assert white.sum() >= 9 * 10
+    for row in np.flatnonzero(mask):
+        y, x = pixel_of(session, row)
+        if 1 < y < picture.shape[0] - 2 and 1 < x < picture.shape[1] - 2:
+            assert white[y - 1 : y + 2, x - 1 : x + 2].all()  # 3 pixels at least
+    black = (picture == [0, 0, 0, 255]).all(axis=2)
+    assert black.sum() > 100
+    changed = (picture != plain).any(axis=2)
+    assert (changed <= (white | black)).all()
+    session.clear_selection()
+    assert (np.asarray(session.viewing.overlay.raster.data)[0] == plain).all()
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_transposed_views(session, order):
     viewer = session.viewer
@@ -234,16 +338,11 @@ def test_the_picture_shows_colours_and_selection(session):
     picture = np.asarray(layer.data)[0]
     color = session.view.coloring.table[-1]
 
-    def pixel_of(spot_id):
-        row = spots.rows_of([spot_id])[0]
-        place = np.array(session.position(row))[1:] * 0.24
-        return picture[
-            tuple(np.round((place - layer.translate[1:]) / layer.scale[1:]).astype(int))
-        ]
+    def shown_at(spot_id):
+        return picture[pixel_of(session, spots.rows_of([spot_id])[0])].astype(int)
 
-    # The highest value keeps the gradient's last colours: white is the selection's.
-    assert (abs(pixel_of(best)[:3].astype(int) - color[:3]) < 60).all()
-    assert (pixel_of(other)[:3] > 120).all()
+    assert (abs(shown_at(best)[:3] - color[:3]) < 60).all()
+    assert (shown_at(other) == 255).all()
 
 
 def test_zooming_far_in_does_not_swell_the_discs(session):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_seespot.raster import disc, rasterize
+from napari_seespot.raster import Canvas, disc, rasterize
 
 TABLE = np.array(
     [[255, 0, 0, 255], [0, 128, 255, 255], [10, 200, 30, 255], [255] * 4], np.uint8
@@ -136,3 +136,34 @@ def test_discs(diameter, pixels):
     assert len(offsets) == pixels
     assert offsets.dtype == np.int32
     assert (offsets.sum(axis=0) == 0).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 30),
+    st.integers(0, 10**6),
+    st.sampled_from([(1, 1), (1, 30), (25, 40)]),
+    st.sampled_from([1.0, 3.0, 5.0, 7.9, 60.0]),
+)
+def test_discs_on_top_hide_what_is_below(n, seed, shape, diameter):
+    rng = np.random.default_rng(seed)
+    rows, columns = (rng.uniform(0, size, n).astype(np.float32) for size in shape)
+    canvas = Canvas()
+    below = canvas.draw(
+        rows, columns, np.zeros(n, np.uint8), TABLE, np.ones(n, np.float32), shape, 3
+    ).copy()
+    canvas.put(rows[: n // 2], columns[: n // 2], (1, 2, 3, 255), diameter)
+    picture = canvas.draw(
+        rows[:0], columns[:0], np.zeros(0, np.uint8), TABLE, rows[:0], shape, 3
+    )
+    assert not picture.any()  # drawn anew, nothing of it stays
+    canvas.draw(
+        rows, columns, np.zeros(n, np.uint8), TABLE, np.ones(n, np.float32), shape, 3
+    )
+    canvas.put(rows[: n // 2], columns[: n // 2], (1, 2, 3, 255), diameter)
+    wanted = below
+    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    for r, c in zip(rows[: n // 2], columns[: n // 2], strict=True):
+        near = (yy - int(r)) ** 2 + (xx - int(c)) ** 2 <= (diameter / 2) ** 2
+        wanted[near] = (1, 2, 3, 255)
+    assert (picture == wanted).all()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["splat", "tone"]
+__all__ = ["splat", "stamp", "tone"]
 
 # Beyond this, one more opaque spot could carry over into the next field; a
 # pixel under 250 spots has the mean colour and is opaque by then.
@@ -32,6 +32,21 @@ def splat(pixels, packed, offsets, sums):  # type: ignore[no-untyped-def]  # as 
             place = np.uint64(pixels[spot] + offsets[k])
             if sums[place] & _FIELD < _FULL:
                 sums[place] += value
+
+
+@njit(cache=True, nogil=True)
+def stamp(rows, columns, offsets, color, picture):  # type: ignore[no-untyped-def]  # as above
+    """Put a disc of one colour over each place, whatever was there.
+
+    `offsets` of shape (m, 2); what of a disc lies beyond `picture` is left out.
+    """
+    height, width = picture.shape[0], picture.shape[1]
+    for spot in range(rows.shape[0]):
+        for k in range(offsets.shape[0]):
+            row = rows[spot] + offsets[k, 0]
+            column = columns[spot] + offsets[k, 1]
+            if 0 <= row < height and 0 <= column < width:
+                picture[row, column] = color
 
 
 @njit(cache=True, nogil=True)

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from psygnal import Signal
 
-from napari_seespot.index import Box
+from napari_seespot.index import Box, Chosen
+from napari_seespot.mark_layer import MarkLayer
 from napari_seespot.point_budget import PointBudget
-from napari_seespot.points_pool import CANVAS_SIZES, PointsPool
-from napari_seespot.raster import Canvas
+from napari_seespot.points_pool import PointsPool
+from napari_seespot.raster_layer import RasterLayer
 from napari_seespot.sight import Sight, look
+from napari_seespot.spot_looks import faded, nearness, point_looks
+from napari_seespot.volume import origin, volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Shown", "SpotOverlay"]
 
-_MARK_SIZE = 3.0  # the ring around a marked spot, relative to the spot
-_SELECTED_SIZE = 1.7  # a selected spot's diameter, relative to the others
-_SELECTED_COLOR = (255, 255, 255, 255)
-_FADED = 0.12  # opacity of what is not highlighted, relative to what is
-_FADE = 0.75  # how much a spot at the slab's border is fainter
 _DEPENDS_ON = frozenset(
     {"mask", "coloring", "selected", "point_size_um", "slab_planes", "picture"}
     | {"max_points", "highlight"}
@@ -119,8 +117,8 @@ class SpotOverlay:
         self._session = session
         dataset = session.dataset
         self._scale = dataset.voxel_size
-        self._translate = _origin(dataset)
-        self._extent = _extent(dataset)
+        self._translate = origin(dataset)
+        self._extent = volume(dataset)
         # Without putting off, there is no telling a moving view from one at rest.
         self._moves = defer is not None
         self._moving = False
@@ -132,10 +130,15 @@ class SpotOverlay:
         self._rest = defer(self._settle, _REST_MS)
         self.shown = Shown("nothing", 0, 0)
         self._closed = False
-        self._pool = self._new_pool(self.budget)
-        self._canvas = Canvas()
-        self._raster = self._new_raster()
-        self._mark = self._new_mark()
+        self._pool = PointsPool(
+            viewer, dataset, self._translate, self._extent, self.budget, "Spots"
+        )
+        self._raster = RasterLayer(
+            viewer, self._scale, self._translate, self._extent, "Spots (density)"
+        )
+        self._mark = MarkLayer(
+            viewer, self._scale, self._translate, self._middle, "Marked spot"
+        )
         self._text = _add_text(viewer)
         self._set_margins()
         self._events = [
@@ -159,7 +162,7 @@ class SpotOverlay:
     @property
     def raster(self) -> Any:
         """The image layer with the picture of all spots."""
-        return self._raster
+        return self._raster.layer
 
     @property
     def drawn_rows(self) -> np.ndarray:
@@ -175,7 +178,7 @@ class SpotOverlay:
     @property
     def layers(self) -> tuple[Any, ...]:
         """The layers that belong to the overlay now."""
-        return (self._pool.layer, self._raster, self._mark)
+        return (self._pool.layer, self.raster, self._mark.layer)
 
     def world(self, position: tuple[float, ...]) -> tuple[float, ...]:
         """Return a position in voxels as (z, y, x) in um."""
@@ -203,16 +206,10 @@ class SpotOverlay:
 
     def mark(self, row: int) -> None:
         """Draw a ring around a spot."""
-        if self._mark not in self._viewer.layers:
-            return
-        position = self._session.position(row)
-        if len(self._mark.data) == 1:
-            self._mark.data[0] = position  # much cheaper than new data
-        else:  # a script has put others into its place
-            self._mark.data = [position]
-        self._mark.size = _MARK_SIZE * self._session.view.point_size_um / self._scale[2]
-        self._mark.visible = True
-        self._mark.refresh(extent=False, thumbnail=False, highlight=False)
+        if self._mark.layer in self._viewer.layers:
+            view = self._session.view
+            self._mark.show(self._session.position(row), view.point_size_um)
+            self._mark.see(self._look(), view.slab_planes)
 
     def row_at(self, place: int | None) -> int | None:
         """Return the table's row behind a point of the layer."""
@@ -223,15 +220,18 @@ class SpotOverlay:
         if self._closed:
             return
         view = self._session.view
-        sight = look(self._viewer, self._scale, self._translate, self._extent)
-        points, raster = self._has_points, self._raster in self._viewer.layers
-        usable = points or (raster and sight is not None and sight.flat)
+        sight = self._look()
+        self._mark.see(sight, view.slab_planes)
+        usable = self._has_points or (self._has_raster and sight and sight.flat)
         if sight is None or sight.empty or not usable:
             self._finish(Shown("nothing", 0, 0))
         elif sight.flat:
             self._draw_slab(view, sight)
         else:
             self._draw_volume(view, sight)
+
+    def _look(self) -> Sight | None:
+        return look(self._viewer, self._scale, self._translate, self._extent)
 
     def _draw_slab(self, view: View, sight: Sight) -> None:
         # Ranges are looked at in the slab only: a slider that is dragged must not
@@ -243,45 +243,65 @@ class SpotOverlay:
         if view.picture != "auto":
             as_points = view.picture == "points"
         # A user may have deleted either layer: the other one shows what there is.
-        if not self._has_points or self._raster not in self._viewer.layers:
+        if not self._has_points or not self._has_raster:
             as_points = self._has_points
+        (depth,) = sight.sliced
         if as_points:
-            self._free_slider(*sight.sliced)
+            self._raster.free_slider(depth)
+            self._pool.put_last_on_top(False)
             total = len(rows)
-            if total > budget:
-                rows = self._session.index.most_important(rows, budget)
-            self._show_points(view, rows, self._opacity(view, sight, rows))
+            rows = self._most_important(view, rows, budget)
+        alpha = nearness(view, rows, depth, sight.plane[depth])
+        if as_points:
+            self._show_points(view, sight, rows, alpha)
             self._finish(Shown("points", len(rows), total))
         else:
-            self._show_raster(view, sight, rows)
+            self._pool.clear()
+            self._raster.show(view, sight, rows, alpha)
             self._finish(Shown("density", len(rows), len(rows)))
+
+    def _most_important(self, view: View, rows: np.ndarray, limit: int) -> np.ndarray:
+        """Return at most `limit` of some rows: the selected ones first."""
+        index = self._session.index
+        if view.selected is None or len(rows) <= limit:
+            return index.most_important(rows, limit)
+        chosen = view.selected[rows]
+        first = index.most_important(rows[chosen], limit)
+        others = index.most_important(rows[~chosen], limit - len(first))
+        return np.union1d(first, others)
 
     def _draw_volume(self, view: View, sight: Sight) -> None:
         box = sight.box(view.slab_planes)
-        whole = box.low == self._extent.low and box.high == self._extent.high
-        chosen = self._session.index.choose(
-            box,
-            self.budget,
-            view.mask.codes,
-            view.mask.outside_codes,
-            view.mask.counts if whole and self._all_placed else None,
-        )
-        alpha = _fade(view, chosen.rows, np.ones(len(chosen.rows), np.float32))
-        self._show_points(view, chosen.rows, alpha)
-        self._finish(Shown("points", len(chosen.rows), chosen.total))
+        chosen = self._choose(view, box, self.budget)
+        rows = chosen.rows
+        if view.selected is not None and chosen.limited:
+            # They are drawn first, whatever their priority, and others as far as
+            # there is room.
+            index, mask = self._session.index, view.mask
+            first = mask.passing(index.rows_in(box, mask.codes, view.selected))
+            first = index.most_important(first, self.budget)
+            if not np.isin(first, rows, assume_unique=True).all():
+                others = self._choose(view, box, self.budget - len(first)).rows
+                rows = np.union1d(first, others)
+        alpha = faded(view, rows, np.ones(len(rows), np.float32))
+        self._pool.put_last_on_top(view.selected is not None)
+        self._show_points(view, sight, rows, alpha)
+        self._finish(Shown("points", len(rows), chosen.total))
 
-    def _show_points(self, view: View, rows: np.ndarray, alpha: np.ndarray) -> None:
+    def _choose(self, view: View, box: Box, limit: int) -> Chosen:
+        """Return the spots of the highest priority in a box."""
+        mask = view.mask
+        whole = box.low == self._extent.low and box.high == self._extent.high
+        counts = mask.counts if whole and self._all_placed else None
+        return self._session.index.choose(
+            box, limit, mask.codes, mask.outside_codes, counts
+        )
+
+    def _show_points(
+        self, view: View, sight: Sight, rows: np.ndarray, alpha: np.ndarray
+    ) -> None:
         self._pool.grow(len(rows))
-        colors = view.coloring.rgba(view.spots, rows)
-        colors[:, 3] *= alpha
-        sizes = np.full(len(rows), view.point_size_um / self._scale[2], np.float32)
-        if view.selected is not None:
-            chosen = view.selected[rows]
-            colors[chosen, :3] = 1.0
-            if view.highlight in (None, "selected"):  # else it fades as others do
-                colors[chosen, 3] = 1.0
-            sizes[chosen] *= _SELECTED_SIZE
-        self._pool.show(rows, colors, sizes)
+        self._pool.show(point_looks(view, rows, alpha, self._scale[2], sight.pixel_um))
         if self._moves:
             self._frame = (len(rows), time.perf_counter())
             self._painted()
@@ -293,96 +313,13 @@ class SpotOverlay:
             self._budget.add_frame(points, time.perf_counter() - start)
             self._frame = None
 
-    def _show_raster(self, view: View, sight: Sight, rows: np.ndarray) -> None:
-        self._pool.clear()
-        vertical, across = sight.displayed
-        pixel = np.array([sight.pixel_um / self._scale[a] for a in (vertical, across)])
-        low = np.array([sight.low[vertical], sight.low[across]])
-        high = np.array([sight.high[vertical], sight.high[across]])
-        height, width = (int(n) for n in np.maximum(1, np.ceil((high - low) / pixel)))
-        places = [
-            (view.spots.column("zyx"[axis])[rows] - start) / step
-            for axis, start, step in zip(sight.displayed, low, pixel, strict=True)
-        ]
-        color = view.coloring.index(view.spots, rows)
-        table, alpha = view.coloring.table, self._opacity(view, sight, rows)
-        if view.selected is not None:
-            table = np.vstack([table[:255], _SELECTED_COLOR]).astype(np.uint8)
-            color = np.minimum(color, len(table) - 2)  # a gradient gives up its last
-            color = np.where(view.selected[rows], len(table) - 1, color)
-        smallest, largest = CANVAS_SIZES
-        diameter = np.clip(view.point_size_um / sight.pixel_um, smallest, largest)
-        picture = self._canvas.draw(
-            # Those on the window's far border, and roundings, belong to it too.
-            np.clip(places[0], 0, height - 0.5),
-            np.clip(places[1], 0, width - 0.5),
-            color.astype(np.uint8),
-            table,
-            alpha,
-            (height, width),
-            float(diameter),
-        )
-        self._place_raster(picture, sight, low, pixel)
-
-    def _place_raster(
-        self, picture: np.ndarray, sight: Sight, low: np.ndarray, pixel: np.ndarray
-    ) -> None:
-        """Put the picture on the window, and on every plane of the sliced axis."""
-        vertical, across = sight.displayed
-        (depth,) = sight.sliced
-        scale, translate = np.array(self._scale), np.array(self._translate)
-        ends = np.array([self._extent.low, self._extent.high])
-        # One voxel as deep as the volume: stepping never leaves it.
-        depth_um = (ends[1, depth] - ends[0, depth]) * scale[depth]
-        translate[depth] += ends[:, depth].mean() * scale[depth]
-        for place, axis in enumerate((vertical, across)):
-            translate[axis] += (low[place] + pixel[place] / 2) * scale[axis]
-            scale[axis] *= pixel[place]
-        scale[depth] = max(depth_um, scale[depth])
-        if vertical > across:
-            picture = picture.transpose(1, 0, 2)
-        data = np.expand_dims(picture, depth)
-        layer = self._raster
-        same = layer.data.shape == data.shape and np.may_share_memory(layer.data, data)
-        if not same:
-            # First: a hidden layer's extent, and with it napari's sliders and home
-            # view, follows its place but not its data.
-            layer.data = data
-        if not np.allclose(layer.scale, scale):
-            layer.scale = scale
-        if not same or not np.allclose(layer.translate, translate):
-            layer.translate = translate
-        if same:
-            layer.refresh(extent=False, thumbnail=False, highlight=False)
-
-    def _free_slider(self, depth: int) -> None:
-        """Shrink a hidden picture of another slicing axis to a voxel.
-
-        napari's sliders step by the smallest scale of all layers: the pixels of a
-        picture across the planes would make a step in z a fraction of a plane.
-        """
-        layer = self._raster
-        if layer.data.shape[depth] > 1:
-            layer.data = np.zeros((1, 1, 1, 4), np.uint8)
-            layer.scale = self._scale
-            layer.translate = self.world(self._middle)
-
-    def _opacity(self, view: View, sight: Sight, rows: np.ndarray) -> np.ndarray:
-        """Return how opaque spots are by their distance from the plane, float32."""
-        (depth,) = sight.sliced
-        values = view.spots.column("zyx"[depth])[rows]
-        distance = np.abs(values - np.float32(sight.plane[depth]))
-        half = np.float32(view.slab_planes + 0.5)
-        alpha = np.asarray(1 - _FADE * np.minimum(distance / half, 1), np.float32)
-        return _fade(view, rows, alpha)
-
     def _finish(self, shown: Shown) -> None:
         if shown.picture != "points":
             self._pool.clear()
         self._rest()
         # napari redraws for each assignment, also of the same value.
-        if self._raster.visible != (shown.picture == "density"):
-            self._raster.visible = shown.picture == "density"
+        if self.raster.visible != (shown.picture == "density"):
+            self.raster.visible = shown.picture == "density"
         if shown != self.shown:
             self.shown = shown
             self._text.text = shown.text
@@ -408,6 +345,10 @@ class SpotOverlay:
     def _has_points(self) -> bool:
         """Whether the points layer is still there; a user may delete it."""
         return self._pool.layer in self._viewer.layers
+
+    @property
+    def _has_raster(self) -> bool:
+        return self.raster in self._viewer.layers
 
     @cached_property
     def _all_placed(self) -> bool:
@@ -435,55 +376,6 @@ class SpotOverlay:
         self._viewer.dims.margin_left = margins
         self._viewer.dims.margin_right = margins
 
-    def _new_pool(self, capacity: int) -> PointsPool:
-        return PointsPool(
-            self._viewer,
-            self._session.dataset,
-            self._translate,
-            self._extent,
-            capacity,
-            "Spots",
-        )
-
-    def _new_raster(self) -> Any:
-        from napari_seespot.spots_layer import Image
-
-        layer = Image(
-            np.zeros((1, 1, 1, 4), np.uint8),
-            rgb=True,
-            name="Spots (density)",
-            blending="translucent",
-            axis_labels=("z", "y", "x"),
-            units=("micrometer",) * 3,
-            scale=self._scale,
-            translate=self.world(self._middle),
-            visible=False,
-        )
-        layer.led = layer.kept = True
-        return self._viewer.add_layer(layer)
-
-    def _new_mark(self) -> Any:
-        from napari_seespot.spots_layer import Points
-
-        layer = Points(
-            [self._middle],
-            ndim=3,
-            name="Marked spot",
-            symbol="disc",
-            face_color=[0.0, 0.0, 0.0, 0.0],
-            border_color="magenta",
-            border_width=0.08,
-            scale=self._scale,
-            translate=self._translate,
-            axis_labels=("z", "y", "x"),
-            units=("micrometer",) * 3,
-            projection_mode="all",
-            canvas_size_limits=(18, 120),
-            visible=False,
-        )
-        layer.kept = True
-        return self._viewer.add_layer(layer)
-
     def close(self, *, window_is_gone: bool = False) -> None:
         """Let go of the viewer; its layers are the caller's to remove.
 
@@ -498,55 +390,13 @@ class SpotOverlay:
         for event in self._events:
             event.disconnect(self._on_event)
         self._session.changed.disconnect(self._on_changed, missing_ok=True)
-        self._pool.layer.led = self._raster.led = False
+        self._pool.layer.led = self.raster.led = False
         if window_is_gone:
             return  # napari's slicing threads have ended: a change of dims raises
         _remove_text(self._viewer)
         zeros = (0.0,) * self._viewer.dims.ndim
         self._viewer.dims.margin_left = zeros
         self._viewer.dims.margin_right = zeros
-
-
-def _fade(view: View, rows: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return opacities with those of spots lowered that are not highlighted."""
-    faded = view.faded(rows)
-    return alpha if faded is None else np.where(faded, _FADED * alpha, alpha)
-
-
-def _origin(dataset: Any) -> tuple[float, float, float]:
-    """Return (z, y, x) of the first voxel's centre, in um."""
-    from napari_seespot.errors import SeeSpotError
-
-    for channel in dataset.images:
-        try:
-            z, y, x = dataset.images[channel].translate
-        except SeeSpotError:  # that channel is reported where it is shown
-            continue
-        return (z, y, x)
-    return (0.0, 0.0, 0.0)
-
-
-def _extent(dataset: Any) -> Box:
-    """Return the volume that images and spots fill: whole voxels, to their faces."""
-    from napari_seespot.errors import SeeSpotError
-
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for axis, name in enumerate("zyx"):
-        values = dataset.spots.column(name)
-        if len(values) and not np.isnan(values).all():
-            low[axis] = np.round(np.nanmin(values)) - 0.5
-            high[axis] = np.round(np.nanmax(values)) + 0.5
-    for channel in dataset.images:
-        try:
-            shape = dataset.images[channel].shape
-        except SeeSpotError:
-            continue
-        low, high = np.minimum(low, -0.5), np.maximum(high, np.array(shape) - 0.5)
-        break
-    low, high = np.where(low <= high, low, 0), np.where(low <= high, high, 0)
-    z0, y0, x0 = (float(value) for value in low)
-    z1, y1, x1 = (float(value) for value in high)
-    return Box((z0, y0, x0), (z1, y1, x1))
 
 
 _TEXT = "napari-seespot"

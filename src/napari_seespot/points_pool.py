@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_seespot.spot_looks import NO_POINTS
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.index import Box
+    from napari_seespot.spot_looks import PointLooks
 
 __all__ = ["CANVAS_SIZES", "PointsPool"]
 
 CANVAS_SIZES = (3, 60)
 """A spot's smallest and largest diameter on the canvas, in pixels."""
+
+# What hides what in 3-D: napari's names of blendings that differ in nothing else.
+_BY_DEPTH, _BY_ORDER = "translucent", "translucent_no_depth"
 
 
 class PointsPool:
@@ -61,13 +67,15 @@ class PointsPool:
         size = min(capacity, len(dataset.spots)) + len(self._corners)
         self._order = np.zeros(size, np.int64)
         self._described = True
+        self._blending = _BY_DEPTH
         self.layer = Points(
             np.resize(self._corners, (size, 3)),
             ndim=3,
             size=np.zeros(size, np.float32),
             shown=np.zeros(size, np.bool_),
             face_color=np.zeros((size, 4), np.float32),
-            border_width=0,
+            border_width=np.zeros(size, np.float32),
+            border_color=np.zeros((size, 4), np.float32),
             symbol="ring",
             antialiasing=0,
             scale=dataset.voxel_size,
@@ -76,7 +84,7 @@ class PointsPool:
             units=("micrometer",) * 3,
             features=self._features(self._order),
             projection_mode="all",
-            blending="translucent",
+            blending=_BY_DEPTH,
             canvas_size_limits=CANVAS_SIZES,
             name=name,
         )
@@ -96,22 +104,15 @@ class PointsPool:
         """The most spots that it shows."""
         return len(self._order) - len(self._corners)
 
-    def show(
-        self,
-        rows: np.ndarray,
-        face_color: np.ndarray,
-        sizes: np.ndarray,
-    ) -> None:
+    def show(self, looks: PointLooks) -> None:
         """Show spots.
 
         Parameters
         ----------
-        rows : ndarray of int, shape (m,)
-            At most `capacity`.
-        face_color : ndarray of float32, shape (m, 4)
-        sizes : ndarray of float32, shape (m,)
-            Diameters in voxels.
+        looks : PointLooks
+            At most `capacity` spots, and how they look.
         """
+        rows = looks.rows
         m = len(rows)
         layer = self.layer
         spots = self._dataset.spots
@@ -119,16 +120,26 @@ class PointsPool:
         for axis, name in enumerate("zyx"):
             data[:m, axis] = spots.column(name)[rows]
         data[m:] = np.resize(self._corners, (len(data) - m, 3))
-        layer.size[:m] = sizes
+        layer.size[:m] = looks.sizes
         layer.size[m:] = 0
-        layer.face_color[:m] = face_color
+        layer.face_color[:m] = looks.face_color
         layer.face_color[m:] = 0
+        layer.border_width[:m] = looks.border_width
+        # napari gives borders to the points that it enlarges to the least size on
+        # the canvas, also to those that have none, of any size.
+        layer.border_color[:m] = looks.border_color
+        layer.border_color[m:] = 0
         layer.shown[:m] = True
         layer.shown[m:] = False
         self._order[:m] = rows
         self._order[m:] = rows[0] if m else 0
         self.rows = self._order[:m].copy()
         self._described = False
+        # Where no point is in view, napari draws one of no size in the corner, which
+        # the least size on the canvas would bring out.
+        limits = CANVAS_SIZES if m else (0, 0)
+        if layer.canvas_size_limits != limits:
+            layer.canvas_size_limits = limits
         layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def describe(self) -> None:
@@ -141,11 +152,22 @@ class PointsPool:
             self._described = True
             self.layer.features = self._features(self._order)
 
+    def put_last_on_top(self, on_top: bool) -> None:
+        """Draw the last points, in 3-D, on top of what is nearer, or not.
+
+        Another blending that a user has chosen stays.
+        """
+        blending = _BY_ORDER if on_top else _BY_DEPTH
+        if blending == self._blending:
+            return
+        if self.layer.blending == self._blending:
+            self.layer.blending = blending
+        self._blending = blending
+
     def clear(self) -> None:
         """Show nothing; free of charge when nothing is shown."""
         if len(self.rows):
-            nothing = np.zeros(0, np.float32)
-            self.show(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), nothing)
+            self.show(NO_POINTS)
 
     def row_at(self, place: int | None) -> int | None:
         """Return the table's row behind a point of the layer."""

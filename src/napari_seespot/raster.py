@@ -2,6 +2,7 @@
 
 Each spot is a small disc. Where discs overlap, a pixel shows the mean of their
 colours, weighted by their opacities, and is the more opaque the more there are.
+What stands out from all of them is put on top afterwards, since a mean would hide it.
 """
 
 from __future__ import annotations
@@ -106,10 +107,43 @@ class Canvas:
             offsets[:, 0] * padded[1] + offsets[:, 1],
             self._sums,
         )
-        # Four bytes at a time; every processor that napari runs on is little-endian.
-        colours = self._picture.view(np.uint32)[:, :, 0]
-        _kernels.tone(self._sums.reshape(padded), margin, _OPACITY, colours)
+        sums = self._sums.reshape(padded)
+        _kernels.tone(sums, margin, _OPACITY, _whole(self._picture))
         return self._picture
+
+    def put(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        color: tuple[int, int, int, int],
+        diameter: float,
+    ) -> None:
+        """Put opaque discs on top of the picture that was drawn last.
+
+        Parameters
+        ----------
+        rows, columns : ndarray of float, shape (m,)
+            Their middles, in pixels.
+        color : tuple of int
+            Red, green, blue and alpha, 0 to 255.
+        diameter : float
+            In pixels.
+        """
+        _kernels.stamp(
+            rows.astype(np.int32),
+            columns.astype(np.int32),
+            disc(diameter),
+            np.array(color, np.uint8).view(np.uint32)[0],
+            _whole(self._picture),
+        )
+
+
+def _whole(picture: np.ndarray) -> np.ndarray:
+    """Return a view of a picture in which a pixel is one number.
+
+    Four bytes at a time; every processor that napari runs on is little-endian.
+    """
+    return np.asarray(picture.view(np.uint32)[:, :, 0])
 
 
 def _flat(
