@@ -915,3 +915,38 @@ def test_cells_have_colours_and_no_mean(dock, session, qtbot):
         assert colors.setdefault(cell, color) == color
     assert colors[0] == [0x9A] * 3
     assert all(color != [0x9A] * 3 for cell, color in colors.items() if cell)
+
+
+def test_axes_are_typed(dock, session, qtbot):
+    before = dock.plot.data_limits
+    dock.controls.numbers_button.native.click()
+    dialog = dock.dialog
+    texts = [edit.text() for edit in dialog.limits]
+    assert [float(text) for text in texts] == pytest.approx(before, rel=1e-5)
+    for edit, text in zip(dialog.limits, ("-5", "1,250", "10", "abc"), strict=True):
+        edit.setText(text)
+    dialog.fix.click()
+    assert dialog.message.text() == "'abc' is no number. Expected such as 250."
+    dialog.limits[3].setText("5")  # below the lower end
+    dialog.fix.click()
+    assert "x low, x high, y low, y high" in dialog.message.text()
+    assert session.view.limits is None
+    dialog.limits[3].setText("500")
+    dialog.fix.click()
+    assert session.view.limits == (-5, 1250, 10, 500)
+    painted(dock, qtbot)
+    assert dock.plot.limits == (-5, 1250, 10, 500)
+    dock.controls.numbers_button.native.click()
+    for edit, text in zip(dock.dialog.percentiles, ("20", "70"), strict=True):
+        edit.setText(text)
+    dock.dialog.use.click()
+    painted(dock, qtbot)
+    assert dock.controls.limits_box.value == "percentile"
+    values = passing(session)["chan_488_intensity"].to_numpy(float)
+    low, high = np.percentile(values[np.isfinite(values)], (20, 70))
+    pad = 0.03 * (high - low)
+    assert dock.plot.limits[:2] == pytest.approx((low - pad, high + pad))
+    session.undo()
+    assert session.view.limits == (-5, 1250, 10, 500)
+    dock.controls.numbers_button.native.click()
+    dock.dialog.reject()

@@ -50,6 +50,8 @@ class PairControls(Container[Any]):
         Back to the axes as they are without zoom.
     limits_chosen : psygnal.Signal
         Emitted with ``"auto"``, ``"percentile"``, ``"minmax"`` or ``"fixed"``.
+    numbers_asked : psygnal.Signal
+        The user wants to type where the axes end.
     tool_chosen : psygnal.Signal
         Emitted with the name of the tool to draw with, or the empty string.
     mode_chosen : psygnal.Signal
@@ -62,6 +64,7 @@ class PairControls(Container[Any]):
     stepped = Signal(int)
     reset = Signal()
     limits_chosen = Signal(str)
+    numbers_asked = Signal()
     tool_chosen = Signal(str)
     mode_chosen = Signal(str)
     inverted = Signal()
@@ -74,7 +77,7 @@ class PairControls(Container[Any]):
         rows = (
             (self.previous_button, self.pair_box, self.next_button),
             (self.color_box, self.plot_box),
-            (self.scale_box, self.limits_box, self.reset_button),
+            (self.scale_box, self.limits_box, self.numbers_button, self.reset_button),
             (*self.tool_buttons.values(), self.mode_box),
             (self.invert_button, self.clear_button, self.log_box, self.dye_box),
         )
@@ -115,6 +118,10 @@ class PairControls(Container[Any]):
 
     def _build_switches(self) -> None:
         self.tool_buttons = tool_buttons(self.tool_chosen.emit)
+        self.numbers_button = PushButton(
+            text="…", tooltip="Type where the axes end, or their percentiles"
+        )
+        self.numbers_button.native.setMaximumWidth(34)
         self.reset_button = PushButton(
             text="Reset", tooltip="Undo zoom and fixed limits (A, or a double click)"
         )
@@ -142,6 +149,7 @@ class PairControls(Container[Any]):
         self.previous_button.changed.connect(lambda: self.stepped.emit(-1))
         self.next_button.changed.connect(lambda: self.stepped.emit(1))
         self.reset_button.changed.connect(lambda: self.reset.emit())
+        self.numbers_button.changed.connect(lambda: self.numbers_asked.emit())
         self.scale_box.changed.connect(lambda scale: ask("axis_scale", scale))
         self.dye_box.changed.connect(lambda shown: ask("dye_lines", shown))
         self.limits_box.changed.connect(self.limits_chosen)

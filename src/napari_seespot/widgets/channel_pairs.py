@@ -21,6 +21,7 @@ from napari_seespot.plots.pair import PairPlot
 from napari_seespot.plots.pair_picture import PairPainter, PairPicture, PairRequest
 from napari_seespot.unmixing import DyeLine, dye_lines
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._limits_dialog import LimitsDialog
 from napari_seespot.widgets._outline_tools import Outliner
 from napari_seespot.widgets._pair_controls import PairControls
 from napari_seespot.widgets._pair_text import (
@@ -81,6 +82,7 @@ class ChannelPairsWidget(SessionDock):
         self._painter: PairPainter | None = None
         self._zoom: Limits | None = None
         self._marked: int | None = None
+        self.dialog: LimitsDialog | None = None
         self._stale = False
         self._moving = False
         self.controls = PairControls()
@@ -123,6 +125,7 @@ class ChannelPairsWidget(SessionDock):
         controls.stepped.connect(self.step_pair)
         controls.reset.connect(self.reset_axes)
         controls.limits_chosen.connect(self._on_limits)
+        controls.numbers_asked.connect(self._ask_numbers)
         controls.tool_chosen.connect(self._on_tool)
         controls.mode_chosen.connect(self._on_mode)
         controls.inverted.connect(self._on_invert)
@@ -358,6 +361,12 @@ class ChannelPairsWidget(SessionDock):
         self._zoom = None
         with session.one_change():
             limits.fix(pair, None, mode)
+
+    def _ask_numbers(self) -> None:
+        session = self._plotted_session()
+        if session is not None:
+            self.dialog = LimitsDialog(session, self.plot.data_limits, self.native)
+            self.dialog.open()
 
     def _on_rested(self) -> None:
         session = self._plotted_session()
