@@ -107,6 +107,44 @@ def test_the_visible_spots_follow_the_filters(dock, session, wait):
     assert not dock._worker.busy
 
 
+def standing_out(dock):
+    """Return the table's rows that have a background of their own."""
+    model, role = dock.model, Qt.ItemDataRole.BackgroundRole
+    last = model.columnCount() - 1
+    colors = [
+        [model.data(model.index(r, c), role) for c in (0, last)]
+        for r in range(model.rowCount())
+    ]
+    assert all((a is None) == (b is None) for a, b in colors)
+    return [row for row, (a, _) in zip(model.rows, colors, strict=True) if a]
+
+
+def test_selected_spots_stand_out_of_the_visible_ones(dock, session, wait):
+    dock.which.value = "visible spots"
+    wait()
+    assert standing_out(dock) == []
+    told = []
+    dock.model.dataChanged.connect(lambda *change: told.append(change))
+    ids = session.visible()["spot_id"].iloc[[3, 40, 41]]
+    session.select(ids)
+    assert sorted(standing_out(dock)) == ids.index.tolist()
+    ((first, last, roles),) = told
+    assert (first.row(), first.column()) == (0, 0)
+    assert last.row() == dock.model.rowCount() - 1
+    assert last.column() == dock.model.columnCount() - 1
+    assert roles == [Qt.ItemDataRole.BackgroundRole]
+    sort(dock, "r", Qt.SortOrder.DescendingOrder)
+    wait()
+    assert sorted(standing_out(dock)) == ids.index.tolist()
+    dock.which.value = "selected spots"  # where all of them are
+    wait()
+    assert standing_out(dock) == []
+    dock.which.value = "visible spots"
+    session.clear_selection()
+    wait()
+    assert standing_out(dock) == []
+
+
 def test_a_row_flies_the_viewer_there(dock, session, wait, qtbot):
     session.select([5, 6, 7])
     wait()

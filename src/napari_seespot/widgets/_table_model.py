@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QColor
 
 # Each binding's own, under conditions that mypy cannot follow.
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]  # isort: skip
@@ -22,6 +23,7 @@ __all__ = ["SpotTableModel"]
 
 _DISPLAYED = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole)
 _NO_INDEX = QModelIndex()
+_SELECTED = QColor(255, 170, 0, 90)  # lets a dark and a light table through
 
 
 class SpotTableModel(QAbstractTableModel):
@@ -42,6 +44,7 @@ class SpotTableModel(QAbstractTableModel):
         super().__init__()
         self.columns: tuple[str, ...] = ()
         self.rows = np.zeros(0, np.int32)
+        self._selected: np.ndarray | None = None
         self._texts: list[Callable[[int], str]] = []
         self._left: list[bool] = []
 
@@ -49,6 +52,7 @@ class SpotTableModel(QAbstractTableModel):
         """Take another table, of which no row is shown yet."""
         self.beginResetModel()
         self.rows = np.zeros(0, np.int32)
+        self._selected = None
         self.columns = () if spots is None else table_columns(spots)
         self._texts, self._left = [], []
         if spots is not None:
@@ -61,6 +65,22 @@ class SpotTableModel(QAbstractTableModel):
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
+
+    def show_selected(self, selected: np.ndarray | None) -> None:
+        """Have these rows of the table stand out.
+
+        Parameters
+        ----------
+        selected : ndarray of bool, shape (n,), or None
+            One for each row of the table, shown or not.
+        """
+        if selected is self._selected:
+            return
+        self._selected = selected
+        if len(self.rows):
+            last = self.index(len(self.rows) - 1, len(self.columns) - 1)
+            role = Qt.ItemDataRole.BackgroundRole
+            self.dataChanged.emit(self.index(0, 0), last, [role])
 
     def show_labels(self) -> None:
         """Have the labels read again."""
@@ -85,7 +105,7 @@ class SpotTableModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text of a cell."""
+        """Return the text of a cell, its side, and whether its row stands out."""
         if not index.isValid():
             return None
         if role in _DISPLAYED:
@@ -95,6 +115,8 @@ class SpotTableModel(QAbstractTableModel):
             if self._left[index.column()]:
                 side = Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.BackgroundRole and self._selected is not None:
+            return _SELECTED if self._selected[self.rows[index.row()]] else None
         return None
 
     def headerData(

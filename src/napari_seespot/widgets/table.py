@@ -233,6 +233,8 @@ class TableWidget(SessionDock):
         """Find the rows and their order anew, beside the window."""
         session = self._session
         self._stale = not self._awake.awake
+        elif "selected" in names:
+            self.model.show_selected(view.selected)
         if session is None or self._stale:
             return
         spots, labels = session.dataset.spots, self._spot_labels
@@ -268,6 +270,9 @@ class TableWidget(SessionDock):
     def _on_awake(self, awake: bool) -> None:
         if not awake:
             self._stale = self._stale or self._worker.busy
+        # Where all rows are, none has to stand out.
+        selected = None if self._shows_selected else self._session.view.selected
+        self.model.show_selected(selected)
             self._worker.cancel()
         elif self._stale:
             self._reload()
