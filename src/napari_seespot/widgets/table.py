@@ -217,6 +217,8 @@ class TableWidget(SessionDock):
     def _refresh(self, view: View, names: frozenset[str]) -> None:
         if names & {"dataset", "selected" if self._shows_selected else "mask"}:
             self._reload()
+        elif "selected" in names:
+            self.model.show_selected(view.selected)
 
     def _detach(self) -> None:
         self._worker.cancel()
@@ -233,8 +235,6 @@ class TableWidget(SessionDock):
         """Find the rows and their order anew, beside the window."""
         session = self._session
         self._stale = not self._awake.awake
-        elif "selected" in names:
-            self.model.show_selected(view.selected)
         if session is None or self._stale:
             return
         spots, labels = session.dataset.spots, self._spot_labels
@@ -254,6 +254,9 @@ class TableWidget(SessionDock):
         if self._session is None:
             return
         self.model.show_rows(rows)
+        # Where all rows are, none has to stand out.
+        selected = None if self._shows_selected else self._session.view.selected
+        self.model.show_selected(selected)
         kind = _SHOWN[str(self.which.value)]
         noun = "spot" if len(rows) == 1 else "spots"
         total = len(self._session.dataset.spots)
@@ -270,9 +273,6 @@ class TableWidget(SessionDock):
     def _on_awake(self, awake: bool) -> None:
         if not awake:
             self._stale = self._stale or self._worker.busy
-        # Where all rows are, none has to stand out.
-        selected = None if self._shows_selected else self._session.view.selected
-        self.model.show_selected(selected)
             self._worker.cancel()
         elif self._stale:
             self._reload()
