@@ -356,7 +356,7 @@ def test_contrast_of_two_values(tmp_path):
 
 def test_colormap_by_wavelength_else_gray(tmp_path):
     write(tmp_path / "a.zarr", voxels((1, 1, 4, 5, 6)))
-    assert open_image(tmp_path / "a.zarr", channel="594").colormap == "#f5a300"
+    assert open_image(tmp_path / "a.zarr", channel="594").colormap == "#e69f00"
     assert open_image(tmp_path / "a.zarr", channel="nuclei").colormap == "gray"
 
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from napari_seespot import palette
 from napari_seespot.palette import (
     CELL_COLOR,
+    CELL_COLORS,
     STATUS_COLORS,
     channel_color,
     channel_colors,
@@ -63,3 +68,53 @@ def test_numbers_of_a_colour():
     assert rgba("#ff0080") == (1.0, 0.0, 128 / 255, 1.0)
     assert rgba("#000000", 0.25) == (0.0, 0.0, 0.0, 0.25)
     assert palette.rgba_table(["#ffffff"]) == [(1.0, 1.0, 1.0, 1.0)]
+
+
+# Machado, Oliveira and Fernandes 2009, "A physiologically-based model for simulation
+# of color vision deficiency", severity 1.0, in linear RGB.
+_BLINDNESS = {
+    "none": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+def seen(color, matrix):
+    """Return CIE Lab of a colour as somebody sees it."""
+    srgb = np.array(rgba(color)[:3])
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(np.asarray(matrix) @ linear, 0, 1)
+    srgb = np.where(
+        linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055
+    )
+    return rgb2lab(srgb[None, None])[0, 0]
+
+
+@pytest.mark.parametrize("blindness", _BLINDNESS)
+@pytest.mark.parametrize(
+    "colors",
+    [STATUS_COLORS, channel_colors(["488", "514", "561", "594", "638"])],
+    ids=["statuses", "channels"],
+)
+def test_colours_stay_apart_for_the_colour_blind(colors, blindness):
+    lab = [seen(color, _BLINDNESS[blindness]) for color in colors.values()]
+    for a, b in combinations(lab, 2):
+        assert deltaE_ciede2000(a, b) > 15  # 1 is just noticeable
+
+
+def test_colours_show_on_a_dark_canvas():
+    for color in (*STATUS_COLORS.values(), *CELL_COLORS):
+        assert seen(color, np.eye(3))[0] > 40

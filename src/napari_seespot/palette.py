@@ -1,8 +1,9 @@
 """Colours that plots and viewer share.
 
-Channels and statuses are drawn from the palette of Okabe and Ito, which stays
-readable with the common forms of colour blindness
-(https://jfly.uni-koeln.de/color/), each lightened enough for a dark canvas.
+Channels and statuses began with the palette of Okabe and Ito
+(https://jfly.uni-koeln.de/color/). Each was moved in lightness until those of one
+picture stay apart with any of the common forms of colour blindness: a test simulates
+them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REMOVED = "removed"
 STATUS_COLORS: dict[str, str] = {
     "unchanged": "#56b4e9",
     "reassigned": "#f5a300",
-    REMOVED: "#d873b1",
+    REMOVED: "#b8439a",
 }
 
 CELL_COLOR = "#9a9a9a"
@@ -46,10 +47,10 @@ CELL_COLORS = (
 _LASERS: dict[int, str] = {
     405: "#8c9eff",
     488: "#56b4e9",
-    514: "#1fc491",
-    561: "#f0e442",
-    594: "#f5a300",
-    638: "#ee6a1f",
+    514: "#00936a",
+    561: "#fff27a",
+    594: "#e69f00",
+    638: "#d9400f",
     700: "#d873b1",
     750: "#b8b8b8",
 }
