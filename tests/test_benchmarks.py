@@ -18,6 +18,7 @@ TINY = {
     "density": "20000",
     "first_spots": "2000",
     "index_queries": "20000",
+    "insights": "20000",
     "lasso": "20000",
     "recolour": "2000",
     "rounds": "20000",

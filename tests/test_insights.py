@@ -7,15 +7,16 @@ import pandas as pd
 import pytest
 
 from napari_seespot.dataset import Dataset
-from napari_seespot.errors import StateError
+from napari_seespot.errors import CancelledError, StateError
 from napari_seespot.maps import MEASURES, spatial_map
 from napari_seespot.overview import overview
-from napari_seespot.patterns import clustering, flow_distributions, share_by_column
+from napari_seespot.patterns import flow_distributions, share_by_column
 from napari_seespot.session import Session
 from napari_seespot.spots import Spots
 
 CHANNELS = ("488", "514", "594")
 VOXEL = (1.0, 0.25, 0.5)
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def make_table(n: int, seed: int = 0) -> pd.DataFrame:
@@ -41,6 +42,12 @@ def make_table(n: int, seed: int = 0) -> pd.DataFrame:
     table.loc[rng.random(n) < 0.1, "r"] = np.nan
     table.loc[rng.random(n) < 0.02, "chan_488_intensity"] = np.inf
     table.loc[rng.random(n) < 0.02, "x"] = np.nan
+    # Zero denominators, ties and values that are no numbers.
+    for value in (0.0, -0.0, -np.inf, np.nan, 7.0):
+        table.loc[rng.random(n) < 0.02, "chan_514_intensity"] = value
+    table.loc[rng.random(n) < 0.2, "dist"] = 0.5
+    table.loc[rng.random(n) < 0.02, "r"] = -np.inf
+    table.loc[rng.random(n) < 0.02, "r"] = -0.0
     return table
 
 
@@ -111,6 +118,11 @@ def tiles(part: pd.DataFrame, tile_um: float) -> pd.DataFrame:
     return part.assign(row=row, column=column)[x.notna()]
 
 
+def median(values: pd.Series) -> float:
+    values = values.astype(float)
+    return float(values[np.isfinite(values)].median())
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("filtered", [False, True])
 def test_maps(
@@ -134,10 +146,43 @@ def test_maps(
                 "density": len(group),
                 "reassigned": (status == "reassigned").sum() / kept if kept else np.nan,
                 "removed": (status == "removed").mean() if len(group) else np.nan,
-                "median_r": group["r"].astype(float).median(),
+                "median_r": median(group["r"]),
             }[measure]
-            assert found.values[i, j] == pytest.approx(wanted, nan_ok=True)
+            np.testing.assert_equal(found.values[i, j], wanted)  # to the bit
+            n = {"reassigned": kept, "median_r": np.isfinite(group["r"]).sum()}
+            assert found.counts[i, j] == n.get(measure, len(group))
     assert found.center_um(0, 1) == (top + 20, left + 60)
+
+
+@pytest.mark.parametrize("tile_um", [0.1, 0.3, 1 / 3, 7.0])
+@pytest.mark.parametrize("voxel", [(1.0, 0.24, 0.24), (1.0, 0.1, 0.3), (1.0, 1.0, 1.0)])
+def test_spots_on_the_borders_of_tiles(
+    tile_um: float, voxel: tuple[float, ...]
+) -> None:
+    # Multiples of a tile's side, as near as float32 voxels come, and their neighbours.
+    place = np.arange(40).repeat(40) * tile_um / voxel[1]
+    y = np.nextafter(place.astype(np.float32), np.float32(np.inf))
+    y[::3], y[1::3] = place[::3], np.nextafter(y[1::3], np.float32(-np.inf))
+    table = make_table(1600).assign(
+        y=y, x=np.tile(np.arange(40), 40) * tile_um / voxel[2]
+    )
+    spots = Spots.from_pandas(table)
+    found = spatial_map(spots, "density", voxel, tile_um)
+    assert found.counts.sum() == len(spots)
+    for (row, column), count in np.ndenumerate(found.counts):
+        inside = found.tiles.inside(spots, row, column)
+        assert inside.sum() == count
+        assert found.tiles.at_um(*found.center_um(row, column)) == (row, column)
+    # A click on a spot is a click on the tile that counts it.
+    for row in range(0, len(spots), 7):
+        y_um = float(spots.column("y")[row]) * voxel[1]
+        x_um = float(spots.column("x")[row]) * voxel[2]
+        tile = found.tiles.at_um(y_um, x_um)
+        assert tile is not None
+        assert found.tiles.inside(spots, *tile)[row]
+    assert found.tiles.at_um(-1.0, 0.0) is None
+    assert found.tiles.at_um(0.0, 1e9) is None
+    assert found.tiles.at_um(np.nan, 0.0) is None
 
 
 def test_maps_refuse_what_makes_no_sense(spots: Spots) -> None:
@@ -175,11 +220,35 @@ def test_flow_distributions(
             values = values / some[f"chan_{row.chan}_intensity"].astype(float)
         else:
             values = some[row.measure].astype(float)
-        values = values[np.isfinite(values)]
+        values = values[np.isfinite(values)].to_numpy()
         assert row.count == len(values)
-        assert row.mean == pytest.approx(values.mean())
-        assert row.q05 == pytest.approx(values.quantile(0.05), rel=1e-6)
-        assert row.q95 == pytest.approx(values.quantile(0.95), rel=1e-6)
+        assert row.mean == values.mean()  # to the bit, as all that follow
+        for name, share in QUANTILES.items():
+            assert getattr(row, name) == np.quantile(values, share)
+
+
+def test_flows_without_values_have_no_numbers() -> None:
+    table = make_table(60).assign(r=np.nan)
+    table["unmixed_chan"] = "514"  # nothing stays in 488 and 594
+    found = flow_distributions(Spots.from_pandas(table))
+    assert set(found["unmixed_chan"]) == {"514"}
+    assert set(found.loc[found["group"] == "unchanged chan", "count"]) == {0}
+    assert (
+        found.loc[found["measure"] == "r", ["mean", *QUANTILES]].isna().all(axis=None)
+    )
+    nothing = np.zeros(60, bool)
+    assert flow_distributions(Spots.from_pandas(table), nothing).empty
+    assert flow_distributions(Spots.from_pandas(table[:0], channels=CHANNELS)).empty
+
+
+def test_long_counts_can_be_cancelled(spots: Spots) -> None:
+    for count in (
+        lambda: flow_distributions(spots, cancelled=lambda: True),
+        lambda: spatial_map(spots, "density", VOXEL, cancelled=lambda: True),
+        lambda: spatial_map(spots, "median_r", VOXEL, cancelled=lambda: True),
+    ):
+        with pytest.raises(CancelledError):
+            count()
 
 
 @pytest.mark.parametrize("column", ["r", "z"])
@@ -187,8 +256,11 @@ def test_share_by_column(
     spots: Spots, frame: pd.DataFrame, where: np.ndarray, column: str
 ) -> None:
     found = share_by_column(spots, column, 7, where)
-    part = frame[where & frame[column].notna()]
+    part = frame[where & np.isfinite(frame[column].astype(float))]
     assert found["count"].sum() == len(part)
+    edges = np.quantile(part[column].astype(float), np.linspace(0, 1, 8))
+    assert found["low"].tolist() == edges[:-1].tolist()
+    assert found["high"].tolist() == edges[1:].tolist()
     for place, row in enumerate(found.itertuples()):
         values = part[column].astype(float)
         last = place == len(found) - 1
@@ -210,37 +282,18 @@ def test_share_by_a_column_of_ties() -> None:
     assert share_by_column(empty, "r", 4).empty
 
 
-def test_clustering_against_all_distances() -> None:
-    table = make_table(300, seed=3)
-    # Points at one place, and a lump of removed spots that a random spread has not.
-    table.loc[:5, ["z", "y", "x"]] = 7.0
-    lump = table["unmixed_chan"].isna()
-    table.loc[lump, "y"] = table.loc[lump, "y"] / 100
+def test_share_by_a_column_of_booleans_leaves_nulls_out() -> None:
+    table = make_table(90)
+    table["valid_spot"] = pd.array([True, False, None] * 30, dtype="boolean")
     spots = Spots.from_pandas(table)
-    frame = spots.to_pandas()
-    frame = frame[frame["x"].notna()]
-    points = frame[["z", "y", "x"]].to_numpy(np.float64) * VOXEL
-    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
-    np.fill_diagonal(distance, np.inf)
-    status = frame["status"].astype(str).to_numpy()
-    near = np.argsort(distance, axis=1, kind="stable")[:, :5]
-    same = (status[near] == status[:, None]).mean(axis=1)
-    found = clustering(spots, VOXEL, k=5)
-    for name in ("unchanged", "reassigned", "removed"):
-        wanted = same[status == name]
-        row = found.loc[name]
-        assert row["spots"] == len(wanted)
-        # Equal distances (the spots at one place) may be counted in any order.
-        assert row["share"] == pytest.approx(wanted.mean(), abs=0.03)
-        assert row["expected"] == pytest.approx((len(wanted) - 1) / (len(frame) - 1))
-        assert row["low"] < row["share"] < row["high"]
-    assert found.loc["removed", "low"] > found.loc["removed", "expected"]
-    with pytest.raises(StateError, match="0 neighbours"):
-        clustering(spots, VOXEL, k=0)
+    found = share_by_column(spots, "valid_spot", 4)
+    assert found["count"].sum() == 60
+    assert found["high"].max() == 1
 
 
-def test_clustering_of_one_spot_and_none() -> None:
-    for n in (0, 1, 2):
-        spots = Spots.from_pandas(make_table(4000).dropna()[:n])
-        found = clustering(spots, VOXEL)
-        assert found["spots"].sum() == n
+def test_shares_without_kept_spots_are_unknown() -> None:
+    table = make_table(40)
+    table["unmixed_chan"] = None
+    found = share_by_column(Spots.from_pandas(table), "z", 2)
+    assert found["removed"].tolist() == [1, 1]
+    assert found["reassigned"].isna().all()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from napari_seespot.densities import density, histogram
 from napari_seespot.errors import SeeSpotError, StateError
 from napari_seespot.maps import MEASURES, spatial_map
+from napari_seespot.neighbours import clustering
 from napari_seespot.overview import overview
-from napari_seespot.patterns import clustering, flow_distributions, share_by_column
+from napari_seespot.patterns import flow_distributions, share_by_column
 from napari_seespot.plots.exports import Page, need_application, save_pages
 from napari_seespot.plots.map_charts import automatic_tile, map_chart
 from napari_seespot.plots.pair_grid import GridRequest, PairGridPainter, cell_chart

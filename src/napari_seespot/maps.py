@@ -7,17 +7,84 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_seespot._chunks import each_chunk
 from napari_seespot.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_seespot.spots import Spots
 
-__all__ = ["MEASURES", "SpatialMap", "spatial_map"]
+__all__ = ["MEASURES", "SpatialMap", "Tiles", "spatial_map"]
 
 MEASURES = ("density", "reassigned", "removed", "median_r")
 """Spots a tile; shares of the kept ones and of all; the median of r."""
 
 _MOST_TILES = 16_000_000
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Square tiles over y and x, whose corners are multiples of their side.
+
+    A tile holds its lower borders, not its upper ones: what lies on a border is in
+    one tile, and `row_of` and `column_of` alone say in which.
+
+    Attributes
+    ----------
+    side_um : float
+    voxel_um : (float, float)
+        Of y and x.
+    first : (int, int)
+        Row and column of the first tile, counted from 0 um.
+    shape : (int, int)
+        Rows and columns.
+    """
+
+    side_um: float
+    voxel_um: tuple[float, float]
+    first: tuple[int, int] = (0, 0)
+    shape: tuple[int, int] = (1, 1)
+
+    @property
+    def origin_um(self) -> tuple[float, float]:
+        """(y, x) of the first tile's corner."""
+        return (self.first[0] * self.side_um, self.first[1] * self.side_um)
+
+    def row_of(self, y: np.ndarray) -> np.ndarray:
+        """Return the rows in which places in voxels lie; float64, NaN stays NaN."""
+        return self._place(y.astype(np.float64) * self.voxel_um[0], 0)
+
+    def column_of(self, x: np.ndarray) -> np.ndarray:
+        """Return the columns in which places in voxels lie; float64, NaN stays NaN."""
+        return self._place(x.astype(np.float64) * self.voxel_um[1], 1)
+
+    def at_um(self, y: float, x: float) -> tuple[int, int] | None:
+        """Return row and column of the tile at a place; None beside all tiles."""
+        row, column = (float(self._place(v, axis)) for axis, v in ((0, y), (1, x)))
+        if 0 <= row < self.shape[0] and 0 <= column < self.shape[1]:
+            return (int(row), int(column))
+        return None
+
+    def center_um(self, row: int, column: int) -> tuple[float, float]:
+        """Return (y, x) of a tile's middle."""
+        y, x = self.first
+        return ((y + row + 0.5) * self.side_um, (x + column + 0.5) * self.side_um)
+
+    def inside(self, spots: Spots, row: int, column: int) -> np.ndarray:
+        """Return which rows of the table lie in a tile; bool, shape (n,)."""
+        found = np.empty(len(spots), np.bool_)
+        y, x = spots.column("y"), spots.column("x")
+
+        def fill(_: None, rows: slice) -> None:
+            found[rows] = self.row_of(y[rows]) == row
+            found[rows] &= self.column_of(x[rows]) == column
+
+        each_chunk(len(spots), lambda: None, fill)
+        return found
+
+    def _place(self, values: np.ndarray | float, axis: int) -> np.ndarray:
+        return np.asarray(np.floor(values / self.side_um) - self.first[axis])
 
 
 @dataclass(frozen=True)
@@ -32,22 +99,27 @@ class SpatialMap:
         NaN in a tile without spots to tell from (0 for the density).
     counts : ndarray of int64, shape (rows, columns)
         How many spots a tile's value was computed from.
-    tile_um : float
-        Side of a tile.
-    origin_um : tuple of float
-        (y, x) of the first tile's corner.
+    tiles : Tiles
     """
 
     measure: str
     values: np.ndarray
     counts: np.ndarray
-    tile_um: float
-    origin_um: tuple[float, float]
+    tiles: Tiles
+
+    @property
+    def tile_um(self) -> float:
+        """Side of a tile."""
+        return self.tiles.side_um
+
+    @property
+    def origin_um(self) -> tuple[float, float]:
+        """(y, x) of the first tile's corner."""
+        return self.tiles.origin_um
 
     def center_um(self, row: int, column: int) -> tuple[float, float]:
         """Return (y, x) of a tile's middle, in um."""
-        y0, x0 = self.origin_um
-        return (y0 + (row + 0.5) * self.tile_um, x0 + (column + 0.5) * self.tile_um)
+        return self.tiles.center_um(row, column)
 
 
 def spatial_map(
@@ -56,6 +128,7 @@ def spatial_map(
     voxel_size: tuple[float, float, float],
     tile_um: float = 50.0,
     where: np.ndarray | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> SpatialMap:
     """Return a measure of the spots in square tiles over y and x.
 
@@ -71,11 +144,15 @@ def spatial_map(
         Side of a tile.
     where : ndarray of bool, shape (n,), optional
         The rows that count. A share of removed spots needs them to pass.
+    cancelled : callable, optional
+        Asked now and then; the work ends when it says True.
 
     Raises
     ------
     StateError
         For another measure, or tiles that are too small or no size.
+    CancelledError
+        When `cancelled` said True.
     """
     if measure not in MEASURES:
         raise StateError(
@@ -83,51 +160,100 @@ def spatial_map(
         )
     if not tile_um > 0:
         raise StateError(f"tiles of {tile_um} um", expected="a size above 0")
-    y = spots.column("y").astype(np.float64) * voxel_size[1]
-    x = spots.column("x").astype(np.float64) * voxel_size[2]
-    chosen = np.isfinite(y) & np.isfinite(x)
+    tiles = _tiles(spots, voxel_size, tile_um, where, cancelled)
+    find = _median if measure == "median_r" else _share
+    values, counts = find(measure, spots, tiles, where, cancelled)
+    shape = tiles.shape
+    return SpatialMap(measure, values.reshape(shape), counts.reshape(shape), tiles)
+
+
+def _known(spots: Spots, where: np.ndarray | None, rows: slice) -> np.ndarray:
+    """Return which of some rows count and have a place."""
+    known = np.isfinite(spots.column("y")[rows]) & np.isfinite(spots.column("x")[rows])
     if where is not None:
-        chosen &= where
-    rows = np.flatnonzero(chosen)
-    tile, shape, origin = _tiles(y[rows], x[rows], tile_um)
-    n_tiles = shape[0] * shape[1]
-    if measure == "median_r":
-        r = spots.column("r")[rows]
-        known = np.isfinite(r)
-        values, counts = _median(tile[known], r[known], n_tiles)
-    else:
-        status = spots.codes("status")[rows]
-        values, counts = _share(measure, tile, status, n_tiles)
-    return SpatialMap(
-        measure, values.reshape(shape), counts.reshape(shape), tile_um, origin
-    )
+        known &= where[rows]
+    return np.asarray(known)
 
 
 def _tiles(
-    y: np.ndarray, x: np.ndarray, tile_um: float
-) -> tuple[np.ndarray, tuple[int, int], tuple[float, float]]:
-    """Return each spot's tile in a grid whose corners are multiples of its size."""
-    if not y.size:
-        return np.zeros(0, np.int64), (1, 1), (0.0, 0.0)
-    rows, columns = np.floor(y / tile_um), np.floor(x / tile_um)
-    first = (rows.min(), columns.min())
+    spots: Spots,
+    voxel_size: tuple[float, float, float],
+    tile_um: float,
+    where: np.ndarray | None,
+    cancelled: Callable[[], bool] | None,
+) -> Tiles:
+    """Return the tiles that hold all spots that count."""
+    y, x = spots.column("y"), spots.column("x")
+
+    def widen(ends: list[tuple[float, ...]], rows: slice) -> None:
+        known = _known(spots, where, rows)
+        if known.any():
+            some = y[rows][known], x[rows][known]
+            ends.append(tuple(end for axis in some for end in (axis.min(), axis.max())))
+
+    parts = each_chunk(len(spots), list[tuple[float, ...]], widen, cancelled=cancelled)
+    ends = np.array([end for part in parts for end in part])
+    tiles = Tiles(tile_um, (voxel_size[1], voxel_size[2]))
+    if not len(ends):
+        return tiles
+    top, left = tiles.row_of(ends[:, 0].min()), tiles.column_of(ends[:, 2].min())
+    height = float(tiles.row_of(ends[:, 1].max()) - top + 1)
+    width = float(tiles.column_of(ends[:, 3].max()) - left + 1)
     # In float: a grid that is too large must not overflow before it is refused.
-    height, width = rows.max() - first[0] + 1, columns.max() - first[1] + 1
     if height * width > _MOST_TILES:
         raise StateError(
             f"{height * width:,.0f} tiles of {tile_um:g} um",
             expected=f"{_MOST_TILES:,} at most",
             hint="Choose larger tiles",
         )
-    tile = ((rows - first[0]) * width + (columns - first[1])).astype(np.int64)
-    origin = (float(first[0] * tile_um), float(first[1] * tile_um))
-    return tile, (int(height), int(width)), origin
+    return Tiles(
+        tile_um, tiles.voxel_um, (int(top), int(left)), (int(height), int(width))
+    )
+
+
+def _keys(
+    spots: Spots,
+    tiles: Tiles,
+    where: np.ndarray | None,
+    key: Callable[[np.ndarray, slice], np.ndarray],
+    cancelled: Callable[[], bool] | None,
+) -> np.ndarray:
+    """Return a number of each row, made by `key` from its tile; 0 for one without.
+
+    uint64, shape (n,); tiles are counted from 1 here.
+    """
+    keys = np.zeros(len(spots), np.uint64)
+    y, x = spots.column("y"), spots.column("x")
+
+    def fill(_: None, rows: slice) -> None:
+        known = _known(spots, where, rows)
+        with np.errstate(invalid="ignore"):  # rows without a place
+            place = tiles.row_of(y[rows]) * tiles.shape[1] + tiles.column_of(x[rows])
+            tile = np.where(known, place + 1, 0).astype(np.uint64)
+        keys[rows] = np.where(known, key(tile, rows), np.uint64(0))
+
+    each_chunk(len(spots), lambda: None, fill, cancelled=cancelled)
+    return keys
 
 
 def _share(
-    measure: str, tile: np.ndarray, status: np.ndarray, n_tiles: int
+    measure: str,
+    spots: Spots,
+    tiles: Tiles,
+    where: np.ndarray | None,
+    cancelled: Callable[[], bool] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    by_status = np.bincount(tile * 3 + status, minlength=3 * n_tiles).reshape(-1, 3)
+    status, code = spots.class_of_code("status").astype(np.uint64), spots.code
+    keys = _keys(
+        spots,
+        tiles,
+        where,
+        lambda tile, rows: tile * np.uint64(3) + status[code[rows]],
+        cancelled,
+    )
+    n_tiles = tiles.shape[0] * tiles.shape[1]
+    counts = np.bincount(keys.view(np.int64), minlength=3 * (n_tiles + 1))
+    by_status = counts.reshape(-1, 3)[1:]
     total = by_status.sum(axis=1)
     if measure == "density":
         return total.astype(np.float64), total
@@ -140,14 +266,52 @@ def _share(
     return share, total
 
 
+_SIGN = np.uint32(1 << 31)
+
+
 def _median(
-    tile: np.ndarray, values: np.ndarray, n_tiles: int
+    _measure: str,
+    spots: Spots,
+    tiles: Tiles,
+    where: np.ndarray | None,
+    cancelled: Callable[[], bool] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    counts = np.bincount(tile, minlength=n_tiles)
-    ordered = values[np.lexsort((values, tile))].astype(np.float64)
-    first = np.cumsum(counts) - counts
-    medians = np.full(n_tiles, np.nan)
+    r = spots.column("r")
+
+    def key(tile: np.ndarray, rows: slice) -> np.ndarray:
+        values = r[rows].astype(np.float32)
+        packed = tile << np.uint64(32) | _ordered_bits(values).astype(np.uint64)
+        return np.where(np.isfinite(values), packed, np.uint64(0))
+
+    # One sort of numbers, by tile and then by r, is a tenth of the work of a
+    # sort of the rows by two columns.
+    keys = _keys(spots, tiles, where, key, cancelled)
+    keys.sort()
+    n_tiles = tiles.shape[0] * tiles.shape[1]
+    tile = (keys >> np.uint64(32)).view(np.int64)
+    counts = np.bincount(tile, minlength=n_tiles + 1)
+    last = np.cumsum(counts)[1:]
+    counts = counts[1:]
     some = counts > 0
-    low, high = first + (counts - 1) // 2, first + counts // 2
-    medians[some] = (ordered[low[some]] + ordered[high[some]]) / 2
+    first = (last - counts)[some]
+    low, high = first + (counts[some] - 1) // 2, first + counts[some] // 2
+    medians = np.full(n_tiles, np.nan)
+    medians[some] = (_value_of(keys[low]) + _value_of(keys[high])) / 2
     return medians, counts
+
+
+def _ordered_bits(values: np.ndarray) -> np.ndarray:
+    """Return float32 as uint32 in the same order; -0 as 0.
+
+    Without the sign, the bits of IEEE 754 are in order; those of negative numbers
+    run backwards.
+    """
+    bits = (values + np.float32(0)).view(np.uint32)
+    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+
+
+def _value_of(keys: np.ndarray) -> np.ndarray:
+    """Return what `_ordered_bits` made the lower half of some keys from."""
+    ordered = keys.astype(np.uint32)
+    bits = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered)
+    return bits.view(np.float32).astype(np.float64)

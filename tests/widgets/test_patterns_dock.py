@@ -7,7 +7,8 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QApplication
 
 from napari_seespot import sessions
-from napari_seespot.patterns import clustering, flow_distributions, share_by_column
+from napari_seespot.neighbours import clustering
+from napari_seespot.patterns import flow_distributions, share_by_column
 from napari_seespot.plots.charts import Bar, Dots, Path
 from napari_seespot.plots.pattern_charts import (
     clustering_chart,

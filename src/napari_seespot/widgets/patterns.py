@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, SpinBox
 
-from napari_seespot.patterns import clustering, flow_distributions, share_by_column
+from napari_seespot.neighbours import clustering
+from napari_seespot.patterns import flow_distributions, share_by_column
 from napari_seespot.plots.pattern_charts import (
     clustering_chart,
     flow_chart,
