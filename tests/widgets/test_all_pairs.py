@@ -279,7 +279,8 @@ def test_the_dock_shows_every_pair(dock, session):
     table = passing(session)
     for pair, cell in dock.cells.items():
         assert drawn(cell) == in_limits(table, pair, cell.limits)
-    assert dock.cells["488", "514"].chart.title == "488 · Crh / 514 · Penk"
+    whole = dock.cells["488", "514"].whole_chart
+    assert whole.title == "488 · Crh / 514 · Penk"
     assert [cell.current for cell in dock.cells.values()] == [True, *[False] * 5]
     assert dock._columns == 4
 
@@ -397,6 +398,23 @@ def test_columns_follow_the_width(dock, qtbot):
     assert dock._columns == 3
 
 
+def test_small_cells_leave_room_for_the_picture(dock, qtbot):
+    dock.native.resize(300, 700)
+    painted(dock, qtbot)
+    cell = dock.cells["488", "514"]
+    assert cell.width() < 150
+    assert cell.chart.title == "488 / 514"
+    assert not cell.chart.x.shown
+    cell.grab()
+    plot = cell.layout_.plot
+    assert plot.width() > 0.7 * cell.width()
+    x0, x1, y0, y1 = cell.limits
+    cell.zoomed.emit((x0, (x0 + x1) / 2, y0, y1))
+    assert cell.whole_chart.title == "488 · Crh / 514 · Penk"  # what is saved
+    assert cell.whole_chart.x.limits == pytest.approx((x0, (x0 + x1) / 2))
+    assert cell.whole_chart.x.shown
+
+
 def test_dye_lines_can_be_taken_away(dock, qtbot):
     cell = dock.cells["488", "514"]
     before = len(cell.chart.marks)
@@ -419,7 +437,7 @@ def test_curved_axes_are_counted_and_zoomed(dock, session, qtbot, scale):
     cell = dock.cells["488", "514"]
     assert drawn(cell) == in_limits(table, cell.pair, along.limits_back(cell.limits))
     assert drawn(cell) > 0
-    assert cell.chart.x.ticks
+    assert cell.whole_chart.x.ticks
     x0, x1, y0, y1 = cell.limits
     cell.zoomed.emit(((x0 + x1) / 2, x1, (y0 + y1) / 2, y1))
     painted(dock, qtbot)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPainter, QPen
 
 from napari_seespot.plots._qt import Signal
+from napari_seespot.plots.chart_menu import chart_menu
 from napari_seespot.plots.drawable_chart import DrawableChart
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PairCell", "zoomed"]
 
+_SMALL = 150  # pixels across, in which ticks would leave no room for the picture
 _STEP = 1.25  # a notch of the wheel
 _MOVE = 0.1  # of what is seen, a press of an arrow key
 _ARROWS: dict[Any, tuple[float, float]] = {
@@ -53,9 +55,11 @@ class PairCell(DrawableChart):
         super().__init__(parent)
         self.pair = pair
         self.current = False
+        self._whole = self.chart
         self._grip: QPointF | None = None
         self.setToolTip(
-            "Double click or Enter: show this pair large. Wheel: zoom. Drag: move."
+            f"{' / '.join(pair)}. Double click or Enter: show this pair large. Wheel: "
+            "zoom. Drag: move."
         )
 
     @property
@@ -64,10 +68,34 @@ class PairCell(DrawableChart):
         return (*self.chart.x.limits, *self.chart.y.limits)
 
     def show_picture(self, chart: Chart, zoom: Limits | None) -> None:
-        """Show a picture, within axes of its own or those zoomed to."""
+        """Show a picture, within axes of its own or those zoomed to.
+
+        In a small cell the picture takes the room of ticks, titles and genes.
+        """
+        self._whole = chart
+        if self.width() < _SMALL:
+            bare = {"ticks": (), "label": "", "shown": False}
+            x, y = replace(chart.x, **bare), replace(chart.y, **bare)
+            chart = replace(chart, title=" / ".join(self.pair), x=x, y=y)
         self.show_chart(chart)
         if zoom is not None:
             self.set_limits(zoom)
+
+    @property
+    def whole_chart(self) -> Chart:
+        """The chart with ticks and titles, for files."""
+        x = replace(self._whole.x, limits=self.chart.x.limits)
+        y = replace(self._whole.y, limits=self.chart.y.limits)
+        return replace(self._whole, x=x, y=y)
+
+    def _menu(self) -> Any:
+        return chart_menu(self, lambda: self.whole_chart, lambda: self.theme)
+
+    def heightForWidth(self, width: int) -> int:  # Qt's name
+        """Return the height that suits the picture and, where there is room, ticks."""
+        if width >= _SMALL:
+            return super().heightForWidth(width)
+        return int(width * self.chart.aspect) + 2 * self.fontMetrics().height()
 
     def set_limits(self, limits: Limits) -> None:
         """Show these axes; the picture stays where it belongs."""
