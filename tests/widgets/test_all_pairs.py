@@ -403,7 +403,7 @@ def test_small_cells_leave_room_for_the_picture(dock, qtbot):
     painted(dock, qtbot)
     cell = dock.cells["488", "514"]
     assert cell.width() < 150
-    assert cell.chart.title == "488 / 514"
+    assert cell.chart.title == "488/514"
     assert not cell.chart.x.shown
     cell.grab()
     plot = cell.layout_.plot

@@ -76,7 +76,7 @@ class PairCell(DrawableChart):
         if self.width() < _SMALL:
             bare = {"ticks": (), "label": "", "shown": False}
             x, y = replace(chart.x, **bare), replace(chart.y, **bare)
-            chart = replace(chart, title=" / ".join(self.pair), x=x, y=y)
+            chart = replace(chart, title="/".join(self.pair), x=x, y=y)
         self.show_chart(chart)
         if zoom is not None:
             self.set_limits(zoom)
