@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -17,10 +18,13 @@ from napari_seespot._level_array import LevelArray
 from napari_seespot._reading_pool import Urgency
 from napari_seespot.errors import NotFoundError, StateError
 from napari_seespot.evidence import (
+    Crop,
     CropsAhead,
+    cells_known,
     crops,
     duplicate_of,
     dye_fits,
+    radius_of,
     spots_near,
 )
 from napari_seespot.index import SpotIndex
@@ -125,12 +129,19 @@ def test_duplicates_against_all_distances(
     points = frame[["z", "y", "x"]].to_numpy(np.float64)
     kept = (frame["status"] != "removed").to_numpy()
     removed = np.flatnonzero(~kept)[:300]
-    found = 0
+    found = strangers = 0
     for row in removed:
         distance = np.linalg.norm(points - points[row], axis=1)
-        same = (frame["cell_id"] == frame["cell_id"].iloc[row]).to_numpy()
+        cell = frame["cell_id"].iloc[row]
+        same = ((frame["cell_id"] == cell) & (cell != 0)).to_numpy()
         good = kept & same & (distance <= 3)
         duplicate = duplicate_of(dataset, index, int(row))
+        anyone = duplicate_of(dataset, index, int(row), same_cell=False)
+        near = distance[kept & (distance <= 3)]
+        if len(near):
+            assert anyone is not None
+            assert anyone.distance == pytest.approx(near.min(), abs=1e-4)
+            strangers += duplicate is None
         if not good.any():
             assert duplicate is None
             continue
@@ -139,7 +150,90 @@ def test_duplicates_against_all_distances(
         assert good[duplicate.row]
         assert duplicate.distance == pytest.approx(distance[good].min(), abs=1e-4)
     assert found > 100
+    assert strangers > 0  # spots in no cell do not lie in the same one
     assert duplicate_of(dataset, index, int(removed[0]), min_dist=0) is None
+
+
+@pytest.mark.parametrize("cells", ["none", "zeros"])
+def test_where_cells_are_unknown_distance_decides(
+    dataset: nss.Dataset, cells: str
+) -> None:
+    table = dataset.spots.to_pandas()
+    table = (
+        table.drop(columns="cell_id") if cells == "none" else table.assign(cell_id=0)
+    )
+    unknown = replace(dataset, spots=nss.Spots.from_pandas(table))
+    assert cells_known(dataset.spots)
+    assert not cells_known(unknown.spots)
+    frame = unknown.spots.to_pandas()
+    points = frame[["z", "y", "x"]].to_numpy(np.float64)
+    kept = (frame["status"] != "removed").to_numpy()
+    around = SpotIndex(unknown.spots)
+    for row in np.flatnonzero(~kept)[:100]:
+        distance = np.linalg.norm(points - points[row], axis=1)
+        near = distance[kept & (distance <= 3)]
+        duplicate = duplicate_of(unknown, around, int(row))
+        assert (duplicate is not None) == bool(len(near))
+        if duplicate is not None:
+            assert duplicate.distance == pytest.approx(near.min(), abs=1e-4)
+
+
+def test_the_radius_is_the_datasets(dataset: nss.Dataset) -> None:
+    assert radius_of(replace(dataset, min_dist="5")) == 5
+    assert radius_of(replace(dataset, min_dist=None)) == 3
+
+
+def test_a_chunk_that_cannot_be_read_is_told(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "broken"
+    shutil.copytree(folder, copy)
+    fused = copy / "image_tile_fusing/fused/channel_514.zarr/0"
+    array = zarr.open_array(fused, mode="r")
+    _nz, ny, nx = array.chunks[2:]
+    for file in (fused / "0/0").rglob("*"):
+        if file.is_file():
+            z, y, x = (int(part) for part in file.relative_to(fused / "0/0").parts)
+            if (y + x) % 2:
+                file.write_bytes(b"no chunk")
+    dataset = nss.open_dataset(copy, cache=False)
+    truth = np.pad(pixels(folder, "514").astype(float), 30, constant_values=np.nan)
+    voxels = np.indices(array.shape[2:])
+    bad = (voxels[1] // ny + voxels[2] // nx) % 2 == 1
+    bad = np.pad(bad, 30)
+    frame = dataset.spots.to_pandas()
+    # beside a border of chunks, in the corner, and far from any bad chunk
+    edge = np.abs(frame["x"] - nx) + np.abs(frame["y"] - ny / 2)
+    rows = [int(edge.argmin()), int((frame["y"] + frame["x"]).argmin())]
+    told = 0
+    for row in rows:
+        found, problems = crops(dataset, row, radius=9, radius_z=5)
+        z, y, x = (round(float(frame[axis].iloc[row])) + 30 for axis in "zyx")
+        box = np.s_[z - 5 : z + 6, y - 9 : y + 10, x - 9 : x + 10]
+        crop = found["514"]
+        unread = np.zeros(crop.volume.shape, bool)
+        for part in crop.unread:
+            unread[part] = True
+        assert (unread == bad[box]).all()
+        good = ~unread & np.isfinite(truth[box])
+        assert (crop.volume[good] == truth[box][good]).all()
+        assert crop.value_range == (truth[box][good].min(), truth[box][good].max())
+        assert set(problems) == ({"514"} if unread.any() else set())
+        if unread.any():
+            told += 1
+            assert "could not be read" in problems["514"]
+    assert told
+
+
+def test_value_range_takes_in_what_was_read_only() -> None:
+    volume = np.zeros((3, 4, 4), np.uint16)
+    volume[1:, 1:, :] = 500
+    volume[1, 1, 1] = 700
+    inside = (slice(1, 3), slice(1, 4), slice(0, 4))
+    assert Crop("488", volume, (0, 0, 0), 1, inside).value_range == (500, 700)
+    part = (slice(1, 3), slice(1, 2), slice(0, 4))
+    crop = Crop("488", volume, (0, 0, 0), 1, inside, (part,))
+    assert crop.value_range == (500, 500)
+    nothing = Crop("488", volume, (0, 0, 0), 1, inside, (inside,))
+    assert nothing.value_range == (0, 1)
 
 
 def test_spots_near(dataset: nss.Dataset, index: SpotIndex) -> None:

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from napari_seespot._box_reading import BoxOf, part_inside, read_boxes
 from napari_seespot._chunk_reader import reader
 from napari_seespot._reading_pool import Urgency
 from napari_seespot.dataset import opened
-from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.errors import (
+    CancelledError,
+    NotFoundError,
+    SeeSpotError,
+    StateError,
+)
 from napari_seespot.index import Box
 from napari_seespot.unmixing import dye_distances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_seespot._box_reading import Pixels
+    from napari_seespot._level_array import Region
     from napari_seespot.dataset import Dataset
     from napari_seespot.index import SpotIndex
+    from napari_seespot.spots import Spots
 
 __all__ = [
     "Crop",
     "CropsAhead",
     "Duplicate",
+    "cells_known",
     "crops",
     "duplicate_of",
     "dye_fits",
+    "radius_of",
     "spots_near",
 ]
+
+_BLOCK = 1 << 18  # rows
+_USUAL_RADIUS = 3.0  # voxels
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +59,30 @@ class Crop:
         (z, y, x) of the first voxel; negative where the crop begins outside.
     depth : int
         Planes before and behind that the projection takes in.
+    inside : tuple of slice
+        The part of `volume` that lies in the image.
+    unread : tuple of tuple of slice
+        Parts of `volume` that could not be read: what they show is no signal, nor
+        the lack of one.
     """
 
     channel: str
     volume: np.ndarray
     origin: tuple[int, int, int]
     depth: int
+    inside: Region
+    unread: tuple[Region, ...] = ()
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The least and the greatest voxel that was read; (0, 1) where none was."""
+        known = np.ones(self.volume.shape, bool)
+        for part in self.unread:
+            known[part] = False
+        values = self.volume[self.inside][known[self.inside]]
+        if not values.size:
+            return (0.0, 1.0)
+        return (float(values.min()), float(values.max()))
 
     @property
     def plane(self) -> np.ndarray:
@@ -95,43 +127,52 @@ def crops(
     channels : sequence of str, optional
         The spot channels that have an image, by default.
     cancelled : callable, optional
-        Asked before reading; the result is empty then.
+        Asked before and while reading; the result is empty then.
 
     Returns
     -------
     crops : dict of str to Crop
     problems : dict of str to str
-        A message for each channel that cannot be read.
+        A message for each channel that cannot be read, or not all of it.
 
     Raises
     ------
     NotFoundError
         When the spot's position is not known.
     """
-    import dask.array as da
-
     center = _voxel(dataset, row)
     reach = (radius_z, radius, radius)
+    origin, size = _minus(center, reach), _size(reach)
     if channels is None:
         channels = [name for name in dataset.channels if name in dataset.images]
-    lazy, origin, problems = {}, _minus(center, reach), {}
+    boxes: dict[str, BoxOf] = {}
+    problems: dict[str, str] = {}
     for channel in channels:
         try:
-            level = dataset.images[channel].levels[0]
+            boxes[channel] = BoxOf(dataset.images[channel].arrays[0], origin, size)
         except SeeSpotError as error:
             problems[channel] = str(error)
-            continue
-        lazy[channel] = level[_inside(origin, reach, level.shape)]
-    if cancelled is not None and cancelled():
+    try:
+        if cancelled is not None and cancelled():
+            return {}, problems
+        read = read_boxes(list(boxes.values()), cancelled=cancelled)
+    except CancelledError:
         return {}, problems
     found = {}
-    # One call, so that all channels are read side by side.
-    parts: Any = da.compute(*lazy.values())  # type: ignore[no-untyped-call]  # dask's
-    for channel, part in zip(lazy, parts, strict=True):
-        shape = dataset.images[channel].shape
-        volume = _padded(part, origin, reach, shape)
-        found[channel] = Crop(channel, volume, origin, depth)
+    for channel, pixels in zip(boxes, read, strict=True):
+        unread = tuple(pixels.unread)
+        found[channel] = Crop(
+            channel, pixels.values, origin, depth, pixels.inside, unread
+        )
+        if unread:
+            problems[channel] = _told(pixels)
     return found, problems
+
+
+def _told(pixels: Pixels) -> str:
+    n = len(pixels.unread)
+    parts = "a part of the crop" if n == 1 else f"{n} parts of the crop"
+    return f"{parts} could not be read ({pixels.reasons[0]}); crossed out."
 
 
 class CropsAhead:
@@ -165,9 +206,8 @@ class CropsAhead:
                 image = opened(dataset.images, channel)
                 if image is None:
                     continue
-                array = image.arrays[0]
-                z, y, x = _inside(origin, reach, array.shape)
-                for want in shared.wants(array, (z, y, x)):
+                box = BoxOf(image.arrays[0], origin, _size(reach))
+                for want in shared.wants(box.array, part_inside(box)):
                     if shared.known(want) is None and not want.failed:
                         shared.start(want, Urgency.IDLE, self)
 
@@ -194,29 +234,9 @@ def _minus(
     return (z, y, x)
 
 
-def _inside(
-    origin: Sequence[int], reach: Sequence[int], shape: Sequence[int]
-) -> tuple[slice, ...]:
-    """Return the part of a box that lies in an image; empty where none does."""
-    ends = zip(origin, reach, shape, strict=True)
-    return tuple(
-        slice(min(max(low, 0), size), min(max(low + 2 * half + 1, 0), size))
-        for low, half, size in ends
-    )
-
-
-def _padded(
-    part: np.ndarray, origin: Sequence[int], reach: Sequence[int], shape: Sequence[int]
-) -> np.ndarray:
-    volume = np.zeros([2 * half + 1 for half in reach], part.dtype)
-    taken = _inside(origin, reach, shape)
-    place = tuple(
-        slice(inner.start - low, inner.stop - low)
-        for inner, low in zip(taken, origin, strict=True)
-    )
-    if part.size:
-        volume[place] = part
-    return volume
+def _size(reach: tuple[int, int, int]) -> tuple[int, int, int]:
+    z, y, x = (2 * half + 1 for half in reach)
+    return (z, y, x)
 
 
 def dye_fits(dataset: Dataset, row: int) -> pd.DataFrame:
@@ -281,9 +301,18 @@ class Duplicate:
 
 
 def duplicate_of(
-    dataset: Dataset, index: SpotIndex, row: int, min_dist: float | None = None
+    dataset: Dataset,
+    index: SpotIndex,
+    row: int,
+    min_dist: float | None = None,
+    *,
+    same_cell: bool = True,
 ) -> Duplicate | None:
     """Return the nearest kept spot of the same cell within the radius, or None.
+
+    A `cell_id` of 0 means that a spot lies in no cell: it shares none with another
+    such spot, and has no duplicate. Where cells are not known at all (no `cell_id`,
+    or 0 throughout), distance alone decides.
 
     Parameters
     ----------
@@ -291,21 +320,21 @@ def duplicate_of(
     index : SpotIndex
     row : int
     min_dist : float, optional
-        The de-duplication radius in voxels; the dataset's own by default, 3 where
-        it is not known.
+        The de-duplication radius in voxels; see `radius_of` for the default.
+    same_cell : bool
+        False looks at spots of all cells, and of none.
     """
     spots = dataset.spots
-    radius = min_dist
-    if radius is None:
-        radius = float(dataset.min_dist) if dataset.min_dist else 3.0
+    radius = radius_of(dataset) if min_dist is None else min_dist
     center = np.array([spots.column(axis)[row] for axis in "zyx"], float)
     if not np.isfinite(center).all():
         return None
     near = spots_near(index, center, radius)
-    near = near[(spots.codes("status")[near] != 2) & (near != row)]
-    if "cell_id" in spots.columns:
+    removed = spots.class_of_code("status")[spots.code[near]] == 2
+    near = near[~removed & (near != row)]
+    if same_cell and cells_known(spots):
         cells = spots.column("cell_id")
-        near = near[cells[near] == cells[row]]
+        near = near[(cells[near] == cells[row]) & (cells[row] != 0)]
     points = np.stack([spots.column(axis)[near] for axis in "zyx"], axis=1)
     distance = np.linalg.norm(points - center, axis=1)
     inside = distance <= radius
@@ -313,6 +342,21 @@ def duplicate_of(
         return None
     best = int(np.flatnonzero(inside)[np.argmin(distance[inside])])
     return Duplicate(int(near[best]), float(distance[best]))
+
+
+def radius_of(dataset: Dataset) -> float:
+    """Return the de-duplication radius in voxels; 3 where it is not known."""
+    return float(dataset.min_dist) if dataset.min_dist else _USUAL_RADIUS
+
+
+def cells_known(spots: Spots) -> bool:
+    """Whether any spot is told to lie in a cell."""
+    if "cell_id" not in spots.columns:
+        return False
+    cells = spots.column("cell_id")
+    # By blocks: of most tables the first one tells.
+    starts = range(0, len(cells), _BLOCK)
+    return any(cells[start : start + _BLOCK].any() for start in starts)
 
 
 def spots_near(index: SpotIndex, center: np.ndarray, radius: object) -> np.ndarray:
