@@ -10,98 +10,66 @@ import numpy as np
 from magicgui.widgets import CheckBox, Container, Label, PushButton, SpinBox
 
 from napari_seespot.coloring import class_colors
-from napari_seespot.errors import SeeSpotError
-from napari_seespot.evidence import (
-    Crop,
-    CropsAhead,
-    Duplicate,
-    crops,
-    duplicate_of,
-    dye_fits,
-    spots_near,
-)
+from napari_seespot.errors import NotFoundError, SeeSpotError
+from napari_seespot.evidence import Crop, CropsAhead, crops
 from napari_seespot.palette import channel_colors
-from napari_seespot.plots.bars import IntensityBars
-from napari_seespot.plots.crops import CropGrid, Neighbour
+from napari_seespot.plots.bars import IntensityBars, Level
+from napari_seespot.plots.crop_cells import CropScene, Neighbour
+from napari_seespot.plots.crops import CropGrid
 from napari_seespot.session import AHEAD
+from napari_seespot.spot_facts import Facts, facts_of
+from napari_seespot.widgets import _evidence_text as text
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._layer_limits import LayerLimits, image_limits
 from napari_seespot.widgets._theme import plot_theme
+from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Worker
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import napari.viewer
-    import pandas as pd
 
     from napari_seespot.dataset import Dataset
-    from napari_seespot.index import SpotIndex
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
     from napari_seespot.widgets._worker import Job
 
-__all__ = ["Evidence", "EvidenceWidget", "gather"]
+__all__ = ["Evidence", "EvidenceWidget"]
 
-_DEPTH_Z = 6  # planes before and behind that the side view shows
-_DYES = 2  # the nearest dyes are drawn beside the intensities
-_GRID_HEIGHT = 270  # pixels; square crops in three rows, of five channels
+_DEPTH = 3  # planes to either side that the projection takes in
+_START = "Click a spot in the image or in a plot."
+_KEY = '<font color="#ff00ff">✛</font> this spot &nbsp; ○ others, by status{kept}'
+_KEPT_KEY = "<br>◯─ the kept spot, dashed where it lies in another plane"
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of one spot, ready to be shown."""
+    """What is shown of one spot.
 
-    row: int
-    record: Mapping[Any, Any]
+    Attributes
+    ----------
+    facts : Facts
+    crops : dict of str to Crop
+    problems : dict of str to str
+        By channel, what could not be read.
+    limits : dict of str to tuple of float
+        Contrast of each channel, where no layer tells it.
+    reach : tuple of int
+        Voxels to either side in z, and in y and x.
+    """
+
+    facts: Facts
     crops: dict[str, Crop]
     problems: dict[str, str]
-    neighbours: tuple[Neighbour, ...]
-    fits: pd.DataFrame | None
-    duplicate: Duplicate | None
+    limits: dict[str, tuple[float, float]]
+    reach: tuple[int, int]
 
-
-def gather(
-    dataset: Dataset, index: SpotIndex, row: int, radius: int, job: Job | None = None
-) -> Evidence:
-    """Read all that speaks for and against a spot's verdict; slow, for a worker."""
-    cancelled = None if job is None else job.cancelled
-    found, problems = crops(
-        dataset, row, radius=radius, radius_z=_DEPTH_Z, cancelled=cancelled
-    )
-    record = dataset.spots.to_pandas(rows=np.array([row])).iloc[0].to_dict()
-    removed = record["status"] == "removed"
-    return Evidence(
-        row,
-        record,
-        found,
-        problems,
-        _neighbours(dataset, index, row, radius),
-        dye_fits(dataset, row) if dataset.ratios is not None else None,
-        duplicate_of(dataset, index, row) if removed else None,
-    )
-
-
-def _neighbours(
-    dataset: Dataset, index: SpotIndex, row: int, radius: int
-) -> tuple[Neighbour, ...]:
-    spots = dataset.spots
-    center = np.array([spots.column(axis)[row] for axis in "zyx"], float)
-    near = spots_near(index, center, (_DEPTH_Z, radius, radius))
-    table = spots.to_pandas(rows=near[near != row])
-    colors = class_colors("status", spots.channels)
-    return tuple(
-        Neighbour(
-            (float(other["z"]), float(other["y"]), float(other["x"])),
-            colors[other["status"]],
-            f"spot {other['spot_id']}: {_flow(other)}, {other['status']}",
-        )
-        for other in table.to_dict("records")
-    )
-
-
-def _flow(record: Mapping[Any, Any]) -> str:
-    unmixed = record["unmixed_chan"]
-    return f"{record['chan']} → {unmixed if isinstance(unmixed, str) else 'removed'}"
+    @property
+    def row(self) -> int:
+        """The spot's row."""
+        return self.facts.row
 
 
 class EvidenceWidget(SessionDock):
@@ -110,54 +78,78 @@ class EvidenceWidget(SessionDock):
     Parameters
     ----------
     viewer : napari.Viewer
+
+    Attributes
+    ----------
+    facts : Facts or None
+        What the text and the bars tell about.
+    evidence : Evidence or None
+        The same with the pixels, once these were read.
     """
 
     # napari hands the viewer to the parameter with exactly this annotation.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self._row: int | None = None
+        self._stale = False
+        self.facts: Facts | None = None
         self.evidence: Evidence | None = None
+        self._make_widgets()
+        # Two, so that numbers need not wait until pixels are given up.
+        self._numbers = Worker("seespot-evidence-numbers")
+        self._pixels = Worker("seespot-evidence-pixels")
+        self._ahead = CropsAhead()
+        self._limits = LayerLimits(self._on_limits)
+        self._awake = Wakefulness(self.native, self._on_awake)
+        self._body: Container[Any] = Container(labels=False)
+        self._lay_out()
+        self._connect()
+        for worker in (self._numbers, self._pixels):
+            self.native.destroyed.connect(partial(Worker.close, worker))
+        self.native.destroyed.connect(partial(CropsAhead.drop, self._ahead))
+        self.native.destroyed.connect(partial(_drop_limits, self._limits))
+        self.follow()
+
+    def _make_widgets(self) -> None:
         self.title = Label(value="")
         self.verdict = Label(value="")
+        self.key = Label(value="")
+        self.legend = Label(value="")
         self.fit = Label(value="")
         self.kept = PushButton(text="Go to the kept spot")
         self.previous = PushButton(text="◀", tooltip="Previous spot of the selection")
         self.following = PushButton(text="▶", tooltip="Next spot of the selection")
         self.radius = SpinBox(
-            value=12, min=3, max=64, tooltip="Voxels to either side of the spot"
+            value=12, min=3, max=64, tooltip="Voxels to either side in y and x"
+        )
+        self.radius_z = SpinBox(
+            value=6, min=1, max=32, tooltip="Planes to either side in the side view"
         )
         self.own_contrast = CheckBox(
             text="Own contrast",
-            tooltip="Stretch each crop to its own values, not to the layers' limits",
+            tooltip="Stretch each channel's crop to its own values, not to the limits "
+            "of its layer",
+        )
+        self.others = CheckBox(
+            value=True, text="Other spots", tooltip="Mark the other spots in the crops"
         )
         self.grid = CropGrid()
         self.bars = IntensityBars()
-        self._worker = Worker("seespot-evidence", self._show_busy)
-        self._ahead = CropsAhead()
-        self._body: Container[Any] = Container(labels=False)
-        self._lay_out()
-        self._connect()
-        self.native.destroyed.connect(partial(Worker.close, self._worker))
-        self.native.destroyed.connect(partial(CropsAhead.drop, self._ahead))
-        self.follow()
 
     def _lay_out(self) -> None:
-        steps: Container[Any] = Container(
-            widgets=[self.previous, self.following, self.radius],
-            layout="horizontal",
-            labels=False,
-        )
-        steps.margins = (0, 0, 0, 0)
-        self._body.extend(
-            [steps, self.title, self.verdict, self.kept, self.own_contrast]
-        )
-        for label in (self.title, self.verdict):
-            label.native.setWordWrap(True)  # a narrow dock must not cut them off
+        for label in (self.title, self.verdict, self.key, self.legend, self.fit):
+            wrap(label)
+        above = [_row(self.previous, self.following), self.title, self.verdict]
+        below = [
+            self.key,
+            _row(self.own_contrast, self.others),
+            _row(Label(value="±"), self.radius, Label(value="z ±"), self.radius_z),
+            self.legend,
+        ]
+        self._body.extend([*above, self.kept, *below])
+        self.bars.setMinimumHeight(170)
         layout = self._body.native.layout()
-        self.grid.setFixedHeight(_GRID_HEIGHT)
-        self.grid.setMinimumWidth(270)
-        self.bars.setMinimumHeight(160)
-        layout.addWidget(self.grid)
+        layout.insertWidget(len(above) + 1, self.grid)
         layout.addWidget(self.bars, 1)
         layout.addWidget(self.fit.native)
         self.add_scrolled(self._body)
@@ -165,7 +157,9 @@ class EvidenceWidget(SessionDock):
 
     def _connect(self) -> None:
         self.radius.changed.connect(self._reload)
-        self.own_contrast.changed.connect(self._draw_crops)
+        self.radius_z.changed.connect(self._reload)
+        self.own_contrast.changed.connect(self._on_limits)
+        self.others.changed.connect(self.grid.set_others)
         self.kept.changed.connect(self._go_to_kept)
         self.previous.changed.connect(partial(self.step, -1))
         self.following.changed.connect(partial(self.step, 1))
@@ -185,13 +179,17 @@ class EvidenceWidget(SessionDock):
         self._body.visible = True
         self.listen(session.moved, self.show_row)
         self.listen(session.picked, self.show_row)
-        self.title.value = "Click a spot in the image or in a plot."
+        self._limits.follow(session)
+        self._clear(_START)
         self._refresh(session.view, frozenset({"selected"}))
 
     def _detach(self) -> None:
-        self._worker.cancel()
+        self._numbers.cancel()
+        self._pixels.cancel()
         self._ahead.drop()
-        self._row = self.evidence = None
+        self._limits.drop()
+        self._row = None
+        self._clear("")
         self._body.visible = False
 
     def _refresh(self, view: View, names: frozenset[str]) -> None:
@@ -201,9 +199,10 @@ class EvidenceWidget(SessionDock):
 
     def step(self, by: int, *_: Any) -> None:
         """Fly to the next or the previous spot of the selection, in row order."""
-        if self._session is None or self._session.view.selected is None:
+        session = self._session
+        if session is None or session.view.selected is None:
             return
-        rows = np.flatnonzero(self._session.view.selected)
+        rows = np.flatnonzero(session.view.selected)
         if self._row is None:
             place = 0 if by > 0 else -1
         else:
@@ -212,9 +211,19 @@ class EvidenceWidget(SessionDock):
                 place -= 1  # the spot shown is not selected: its follower is next
         # at its end the list begins anew
         listed = rows.take(place + by * np.arange(1 + AHEAD), mode="wrap")
-        self._session.go_to_row(int(listed[0]), listed[1:])
+        try:
+            session.go_to_row(int(listed[0]), listed[1:])
+        except NotFoundError:
+            # It has no position, so that there is nowhere to fly to; what else is
+            # known of it is shown, and the next step goes on from here.
+            self.show_row(int(listed[0]))
 
     # --- one spot
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Voxels to either side in z, and in y and x."""
+        return (int(self.radius_z.value), int(self.radius.value))
 
     def show_row(self, row: int) -> None:
         """Gather and show what is known of a spot."""
@@ -225,126 +234,181 @@ class EvidenceWidget(SessionDock):
         session, row = self._session, self._row
         if session is None or row is None:
             return
-        radius = int(self.radius.value)
-        self._worker.submit(
-            lambda job: gather(session.dataset, session.index, row, radius, job),
-            done=self._show,
+        self._stale = not self._awake.awake
+        if self._stale:
+            return  # nobody sees it: the pixels are read when somebody does
+        dataset, index, reach = session.dataset, session.index, self.reach
+        if self.facts is None or self.facts.row != row:
+            spot_id = dataset.spots.column("spot_id")[row]
+            self.title.value = f"<b>Spot {spot_id}</b><br>Reading …"
+        self._pixels.cancel()
+        self._numbers.submit(
+            lambda _job: facts_of(dataset, index, row, (reach[0], reach[1], reach[1])),
+            done=lambda facts: self._show_facts(facts, reach),
             failed=self._show_error,
         )
 
-    def _show_busy(self, busy: bool) -> None:
-        if busy:
-            self.title.value = "Reading …"
+    def _on_awake(self, awake: bool) -> None:
+        if not awake:
+            self._stale = self._stale or self._numbers.busy or self._pixels.busy
+            self._numbers.cancel()
+            self._pixels.cancel()
+        elif self._stale:
+            self._reload()
 
-    def _show_error(self, error: Exception) -> None:
-        if not isinstance(error, SeeSpotError):
-            raise error
-        self.title.value = str(error)
+    def _show_facts(self, facts: Facts, reach: tuple[int, int]) -> None:
+        session = self._session
+        if session is None:
+            return
+        dataset = session.dataset
+        other = self.evidence is None or self.evidence.row != facts.row
+        self.facts = facts
+        self.title.value = text.title_text(facts.record)
+        self.verdict.value = text.verdict_text(facts, dataset)
+        self.kept.visible = facts.duplicate is not None
+        self._draw_bars(facts, dataset)
+        if not facts.placed:
+            self.evidence = Evidence(facts, {}, {}, {}, reach)
+            self._show_no_crops("This spot has no position.")
+            return
+        if other:
+            self.evidence = None
+            self._show_no_crops("Reading …")
 
-    def _show(self, evidence: Evidence) -> None:
+        def read(job: Job) -> Evidence:
+            found, problems = crops(
+                dataset,
+                facts.row,
+                radius=reach[1],
+                radius_z=reach[0],
+                depth=_DEPTH,
+                cancelled=job.cancelled,
+            )
+            job.check()
+            limits = image_limits(dataset, found)
+            return Evidence(facts, found, problems, limits, reach)
+
+        self._pixels.submit(read, done=self._show_pixels, failed=self._show_pixel_error)
+
+    def _show_pixels(self, evidence: Evidence) -> None:
         session = self._session
         if session is None:
             return
         self.evidence = evidence
-        record, dataset = evidence.record, session.dataset
-        self.title.value = f"<b>Spot {record['spot_id']}</b>  {_where(record)}"
-        self.verdict.value = _verdict(record, dataset, evidence)
-        self.kept.visible = evidence.duplicate is not None
-        self._draw_crops()
-        self._draw_bars(evidence, dataset)
-        self._ahead.read(dataset, session.following, int(self.radius.value), _DEPTH_Z)
+        facts, dataset = evidence.facts, session.dataset
+        self.verdict.value = text.verdict_text(facts, dataset, evidence.problems)
+        self._draw_crops(evidence, dataset)
+        reach_z, radius = evidence.reach
+        self._ahead.read(dataset, session.following, radius, reach_z)
 
-    def _draw_crops(self, *_: Any) -> None:
-        evidence, session = self.evidence, self._session
-        if evidence is None or session is None:
+    # --- what went wrong
+
+    def _clear(self, title: str) -> None:
+        """Show a text, and nothing of any spot."""
+        self.facts = self.evidence = None
+        self.title.value = title
+        self.verdict.value = self.legend.value = self.fit.value = ""
+        self.kept.visible = False
+        self.bars.clear_spot()
+        self._show_no_crops("")
+
+    def _show_no_crops(self, message: str) -> None:
+        self.grid.show_message(message)
+        self.key.value = ""
+
+    def _show_error(self, error: Exception) -> None:
+        self._clear(str(error) or type(error).__name__)
+        if not isinstance(error, SeeSpotError):
+            raise error
+
+    def _show_pixel_error(self, error: Exception) -> None:
+        self._show_no_crops(f"The pixels cannot be shown: {error}")
+        if not isinstance(error, SeeSpotError):
+            raise error
+
+    # --- drawing
+
+    def _draw_crops(self, evidence: Evidence, dataset: Dataset) -> None:
+        channels = [*evidence.crops, *evidence.problems]
+        titles = {c: _two_lines(dataset, c) for c in dataset.channels if c in channels}
+        if not titles:
+            self._show_no_crops("The dataset has no images to show it in.")
             return
-        voxel = session.dataset.voxel_size
-        self.grid.show_crops(
+        facts = evidence.facts
+        z, y, x = (float(facts.record[axis]) for axis in "zyx")
+        voxel = dataset.voxel_size
+        scene = CropScene(
+            titles,
             evidence.crops,
-            {name: _two_lines(session.dataset, name) for name in evidence.crops},
-            {name: self._limits(name, crop) for name, crop in evidence.crops.items()},
-            session.position(evidence.row),
-            evidence.neighbours,
+            (z, y, x),
+            evidence.reach,
+            _DEPTH,
             voxel[0] / voxel[2],
+            _neighbours(facts),
+            None if facts.kept is None else _neighbour(facts.kept),
         )
+        self.grid.show_scene(scene, self._contrast(evidence))
+        self.key.value = _KEY.format(kept="" if facts.kept is None else _KEPT_KEY)
 
-    def _limits(self, channel: str, crop: Crop) -> tuple[float, float]:
-        session = self._session
-        if not self.own_contrast.value and session is not None:
-            limits = session.dataset.images[channel].contrast_limits
-            if limits is not None:
-                return limits
-        return float(crop.volume.min()), float(max(crop.volume.max(), 1))
+    def _on_limits(self, *_: Any) -> None:
+        if self.evidence is not None:
+            self.grid.set_limits(self._contrast(self.evidence))
 
-    def _draw_bars(self, evidence: Evidence, dataset: Dataset) -> None:
+    def _contrast(self, evidence: Evidence) -> dict[str, tuple[float, float]]:
+        own = bool(self.own_contrast.value)
+        return {
+            channel: crop.value_range
+            if own
+            else self._limits.of(channel) or evidence.limits[channel]
+            for channel, crop in evidence.crops.items()
+        }
+
+    def _draw_bars(self, facts: Facts, dataset: Dataset) -> None:
         channels = dataset.channels
-        heights = np.array([evidence.record[f"chan_{c}_intensity"] for c in channels])
         colors = channel_colors(channels)
-        expected = {}
-        if evidence.fits is not None:
-            for dye, fit in evidence.fits.head(_DYES).iterrows():
-                levels = fit[[f"expected_{c}" for c in channels]].to_numpy(float)
-                if np.isfinite(levels).all():
-                    name = f"dye {dataset.label(str(dye))}"
-                    expected[name] = (levels, colors[str(dye)])
+        levels = {}
+        for dye, roles in facts.dyes.items():
+            assert facts.fits is not None
+            fit = facts.fits.loc[dye]
+            values = fit[[f"expected_{c}" for c in channels]].to_numpy(float)
+            levels[dye] = Level(values, colors[dye], text.line_of(roles))
         self.bars.show_spot(
             [_two_lines(dataset, c) for c in channels],
-            heights,
+            np.array([facts.record[f"chan_{c}_intensity"] for c in channels], float),
             [colors[c] for c in channels],
-            expected,
+            levels,
+            text.bar_tips(facts, dataset),
         )
-        self.fit.value = _fit_text(evidence.fits, dataset)
+        self.legend.value = text.legend_text(facts, dataset)
+        self.fit.value = text.fit_text(facts, dataset)
 
     def _go_to_kept(self) -> None:
-        evidence = self.evidence
-        if self._session is None or evidence is None or evidence.duplicate is None:
-            return
-        self._session.go_to_row(evidence.duplicate.row)
+        facts = self.facts
+        if self._session is not None and facts is not None and facts.duplicate:
+            self._session.go_to_row(facts.duplicate.row)
+
+
+def _drop_limits(limits: LayerLimits, *_: Any) -> None:
+    limits.drop()
+
+
+def _row(*widgets: Any) -> Container[Any]:
+    row: Container[Any] = Container(
+        widgets=list(widgets), layout="horizontal", labels=False
+    )
+    row.margins = (0, 0, 0, 0)
+    return row
 
 
 def _two_lines(dataset: Dataset, channel: str) -> str:
     return dataset.label(channel).replace(" · ", "\n")
 
 
-def _where(record: Mapping[Any, Any]) -> str:
-    place = ", ".join(f"{record[axis]:.1f}" for axis in "zyx")
-    cell = record.get("cell_id")
-    return f"z, y, x {place}" + (f"; cell {cell}" if cell else "")
+def _neighbours(facts: Facts) -> tuple[Neighbour, ...]:
+    return tuple(map(_neighbour, facts.neighbours.to_dict("records")))
 
 
-def _verdict(record: Mapping[Any, Any], dataset: Dataset, evidence: Evidence) -> str:
-    unmixed = record["unmixed_chan"]
-    target = dataset.label(unmixed) if isinstance(unmixed, str) else "removed"
-    color = class_colors("status", ())[record["status"]]
-    lines = [
-        f"{dataset.label(record['chan'])} → {target} "
-        f'<font color="{color}">● {record["status"]}</font>',
-        " &nbsp; ".join(
-            f"{name} {record[name]:.3f}"
-            for name in ("r", "dist", "dye_line_dist_ratio")
-            if name in record
-        ),
-    ]
-    if evidence.duplicate is not None:
-        other = dataset.spots.to_pandas(rows=np.array([evidence.duplicate.row])).iloc[0]
-        lines.append(
-            f"repeats kept spot {other['spot_id']} ({_flow(other.to_dict())}), "
-            f"{evidence.duplicate.distance:.2f} voxels away"
-        )
-    elif record["status"] == "removed":
-        lines.append("no kept spot of its cell lies within the radius")
-    lines += [f"Channel {name}: {text}" for name, text in evidence.problems.items()]
-    return "<br>".join(lines)
-
-
-def _fit_text(fits: pd.DataFrame | None, dataset: Dataset) -> str:
-    if fits is None:
-        return "The dataset has no ratios: dyes cannot be compared."
-    rows = "".join(
-        f"<tr><td>{dataset.label(str(dye))} &nbsp;</td>"
-        f"<td align=right>{fit['distance']:.1f} &nbsp;</td>"
-        f"<td align=right>{fit['scale']:.1f}</td></tr>"
-        for dye, fit in fits.iterrows()
-    )
-    head = "<tr><td>dye</td><td>residual &nbsp;</td><td>amount</td></tr>"
-    return f"<table>{head}{rows}</table>"
+def _neighbour(record: Mapping[Any, Any]) -> Neighbour:
+    place = (float(record["z"]), float(record["y"]), float(record["x"]))
+    colors = class_colors("status", ())
+    return Neighbour(place, colors[record["status"]], text.spot_tip(record))
