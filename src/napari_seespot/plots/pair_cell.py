@@ -10,6 +10,7 @@ from qtpy.QtGui import QColor, QPainter, QPen
 
 from napari_seespot.plots._qt import Signal
 from napari_seespot.plots.chart_menu import chart_menu
+from napari_seespot.plots.charts import Axis
 from napari_seespot.plots.drawable_chart import DrawableChart
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ class PairCell(DrawableChart):
         """
         self._whole = chart
         if self.width() < _SMALL:
-            bare = {"ticks": (), "label": "", "shown": False}
-            x, y = replace(chart.x, **bare), replace(chart.y, **bare)
+            x, y = Axis(chart.x.limits, shown=False), Axis(chart.y.limits, shown=False)
             chart = replace(chart, title="/".join(self.pair), x=x, y=y)
         self.show_chart(chart)
         if zoom is not None:
