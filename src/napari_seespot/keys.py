@@ -127,7 +127,12 @@ DOCK_KEYS: dict[str, dict[str, str]] = {
         "Home, End": "Move the chosen end to where the column begins or ends",
         "Delete": "Let the range go",
     },
-    "Review": {"1 2 3 4": "Right, wrong, unsure, skip"},
+    "Review": {
+        "1 2 3 4": (
+            "Right, wrong, unsure, skip; while one judges also on the image, unless "
+            "a layer of yours is active"
+        )
+    },
 }
 """What keys do while a dock has the focus."""
 

@@ -227,9 +227,28 @@ class Judging:
             When it is not a review, or not one of these spots; nothing of it is
             taken in then.
         """
-        path = Path(path)
-        entries = read_review(path)
-        self._check_spots(entries, path)
+        return self.merge(self.read_other(path))
+
+    def read_other(self, path: str | Path) -> list[Entry]:
+        """Return another reviewer's verdicts, checked; for `merge`.
+
+        Raises
+        ------
+        SeeSpotError
+            As `take_in`.
+        """
+        entries = read_review(Path(path))
+        self._check_spots(entries, Path(path))
+        return entries
+
+    def merge(self, entries: Sequence[Entry]) -> dict[str, int]:
+        """Add verdicts that `read_other` returned; return how many new ones of whom.
+
+        Raises
+        ------
+        SeeSpotError
+            When they cannot be written; nothing is taken in then.
+        """
         new = self.review.merge(entries)
         self._count(new)
         self._done = self._done_of(self.reviewer)

@@ -131,11 +131,12 @@ def _rates(
     columns: list[Any] = [sizes, judged, wrong, error, low, high, some.astype(float)]
     last = [total, judged.sum(), wrong.sum(), *whole]
     values = {
-        name: np.append(column, end)
-        for name, column, end in zip(RATES, columns, last, strict=True)
+        name: np.append(column, end).astype(np.int64 if place < 3 else np.float64)
+        for place, (name, column, end) in enumerate(
+            zip(RATES, columns, last, strict=True)
+        )
     }
-    result = pd.DataFrame(values, index=pd.Index([*names, "all"]))
-    return result.astype({"size": int, "judged": int, "wrong": int})
+    return pd.DataFrame(values, index=pd.Index([*names, "all"]))
 
 
 def agreement(table: pd.DataFrame, first: str, second: str) -> tuple[float, int]:

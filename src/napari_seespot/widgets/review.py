@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import getpass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from magicgui.widgets import (
-    ComboBox,
-    Container,
-    Label,
-    LineEdit,
-    ProgressBar,
-    PushButton,
-    SpinBox,
-)
+from magicgui.widgets import Container, Label, LineEdit, ProgressBar, PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QSizePolicy
 
 # Each binding's own, under conditions that mypy cannot follow.
 from qtpy.QtGui import QShortcut  # type: ignore[attr-defined]  # isort: skip
 
-from napari_seespot._user_data import data_folder
 from napari_seespot.errors import SeeSpotError
-from napari_seespot.review import (
-    Plan,
-    Queue,
-    Review,
-    Verdict,
-    agreement,
-    estimate,
-)
+from napari_seespot.review import Judging, Review, Verdict, review_path
+from napari_seespot.widgets._canvas_keys import CanvasKeys
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._review_files import ReviewFiles, tell
+from napari_seespot.widgets._review_setup import ReviewSetup
+from napari_seespot.widgets._review_table import RateTable
+from napari_seespot.widgets._review_text import plan_text, result_text, spot_text
+from napari_seespot.widgets._wakefulness import Wakefulness
+from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import napari.viewer
     import pandas as pd
 
+    from napari_seespot.review import Queue
     from napari_seespot.session import Session
+    from napari_seespot.widgets._worker import Job
 
 __all__ = ["ReviewWidget"]
 
 _KEYS: dict[Verdict, str] = {"right": "1", "wrong": "2", "unsure": "3", "skip": "4"}
-_STRATA = {
-    "status, flow and r": ("status", "flow", "r"),
-    "flow": ("flow",),
-    "status": ("status",),
-    "status and r": ("status", "r"),
-}
 
 
 class ReviewWidget(SessionDock):
@@ -59,268 +45,318 @@ class ReviewWidget(SessionDock):
     Parameters
     ----------
     viewer : napari.Viewer
+
+    Attributes
+    ----------
+    judging : Judging or None
+        The review that is asked for, once its spots are drawn.
+    active : bool
+        Whether it goes on: verdicts are taken.
     """
 
     # napari hands the viewer to the parameter with exactly this annotation.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self.review: Review | None = None
-        self.queue: Queue | None = None
+        self.judging: Judging | None = None
+        self.active = False
+        self._wanted = self._stale = False
         self._place = 0
-        self.reviewer = LineEdit(
-            label="Reviewer", value=_user(), tooltip="Whose verdicts these are"
-        )
-        self.strata = ComboBox(
-            label="Strata",
-            choices=[*_STRATA],
-            tooltip="Spots are drawn from each combination alike",
-        )
-        self.per_stratum = SpinBox(label="Spots a stratum", value=10, min=1, max=10_000)
-        self.seed = SpinBox(
-            label="Seed", value=0, max=2**31 - 1, tooltip="Same seed, same spots"
-        )
+        self._notes: dict[int, str] = {}  # begun, and left with Back
+        self._make_widgets()
+        self._keys = CanvasKeys()
+        self._draws = Worker("seespot-review", on_busy=self._show_busy)
+        self._awake = Wakefulness(self.native, self._on_awake)
+        self._body: Container[Any] = Container(labels=False)
+        self.judge_box: Container[Any] = Container(labels=False)
+        self._lay_out()
+        self._connect()
+        # Not their bound methods: those would not keep them alive until then.
+        self.native.destroyed.connect(partial(Worker.close, self._draws))
+        self.native.destroyed.connect(partial(Worker.close, self.files.worker))
+        self.native.destroyed.connect(partial(CanvasKeys.release, self._keys))
+        self.follow()
+
+    def _make_widgets(self) -> None:
+        self.setup = ReviewSetup()
+        self.plan = Label(value="")
         self.begin = PushButton(
-            text="Begin or go on",
+            text="Begin",
             tooltip="Verdicts are kept after each spot; a review goes on where it was",
+        )
+        self.change = PushButton(
+            text="Change …", tooltip="Another reviewer, or other spots; all is kept"
         )
         self.progress = ProgressBar(max=1)
         self.spot = Label(value="")
         self.buttons = {
             verdict: PushButton(
-                text=f"{verdict.capitalize()} ({key})", tooltip=f"Key {key}"
+                text=f"{verdict.capitalize()} ({key})",
+                tooltip=f"Key {key}, here and on the image",
             )
             for verdict, key in _KEYS.items()
         }
         self.remark = LineEdit(label="Note", tooltip="Kept with the next verdict")
-        self.back = PushButton(text="◀ Back", tooltip="Judge the last spot again")
+        self.back = PushButton(text="◀ Back", tooltip="See or judge the last one again")
+        self.forward = PushButton(text="Next ▶", tooltip="Leave the verdict as it is")
         self.result = Label(value="")
-        self.save = PushButton(text="Export …", tooltip="Verdicts and rates as CSV")
-        self._setup: Container[Any] = Container(
-            widgets=[self.reviewer, self.strata, self.per_stratum, self.seed]
-        )
-        self._body: Container[Any] = Container(labels=False)
-        self._lay_out()
-        self._connect()
-        self.follow()
+        self.table = RateTable()
+        self.files = ReviewFiles()
 
     def _lay_out(self) -> None:
         verdicts = [*self.buttons.values()]
         note: Container[Any] = Container(widgets=[self.remark])
-        rows = [_row(*verdicts[:2]), _row(*verdicts[2:])]
-        self._body.extend(
-            [self._setup, self.begin, self.progress, self.spot, *rows, note]
-        )
-        self._body.extend([_row(self.back, self.save), self.result])
-        for part in (self._setup, note):
+        self.judge_box.extend([self.progress, self.spot])
+        self.judge_box.extend([_row(*verdicts[:2]), _row(*verdicts[2:]), note])
+        self.judge_box.append(_row(self.back, self.forward, self.change))
+        above = [self.setup, self.plan, self.begin, self.judge_box, self.result]
+        self._body.extend([*above, self.files])
+        self._body.native.layout().insertWidget(len(above), self.table)
+        for part in (self.judge_box, note):
             part.margins = (0, 0, 0, 0)
-        self.spot.native.setWordWrap(True)
+        for label in (self.plan, self.spot, self.result):
+            _wrap(label)
+        self.progress.native.setFormat("%v of %m")
+        self._body.native.layout().addStretch(1)
         self.add_scrolled(self._body)
         self._body.visible = False
 
     def _connect(self) -> None:
+        self.setup.edited.connect(self._on_edit)
         self.begin.changed.connect(self._begin)
-        self.back.changed.connect(self._go_back)
-        self.save.changed.connect(self._ask_export)
+        self.change.changed.connect(self._stop)
+        self.back.changed.connect(partial(self._step, -1))
+        self.forward.changed.connect(partial(self._step, 1))
+        self.files.taken_in.connect(self._show_state)
         for verdict, button in self.buttons.items():
             button.changed.connect(partial(self._judged, verdict))
             shortcut = QShortcut(QKeySequence(_KEYS[verdict]), self.native)
-            # Digits typed into the note or a number box are text there.
+            # Digits typed into the note or a number box are text there, and a key
+            # that is held down is one verdict.
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.setAutoRepeat(False)
             shortcut.activated.connect(partial(self._judged, verdict))
 
     # --- the session
 
     def _attach(self, session: Session) -> None:
         self._body.visible = True
-        self._stop()
+        self._show_state()
+        self._prepare(from_file=True)
 
     def _detach(self) -> None:
-        self._stop()
+        self._draws.cancel()
+        self._pause()
+        self.judging = None
+        self.files.show_review(None)
+        self._wanted = self._stale = False
         self._body.visible = False
 
-    def _stop(self) -> None:
-        self.review = self.queue = None
-        self._place = 0
-        self.progress.value = 0
-        self.spot.value = "Not begun."
-        self.result.value = ""
-        self._enable(False)
-
-    def _enable(self, judging: bool) -> None:
-        for button in self.buttons.values():
-            button.enabled = judging
-        self.back.enabled = self.queue is not None and self._place > 0
-        self.save.enabled = self.review is not None
+    def _on_awake(self, awake: bool) -> None:
+        if not awake:
+            self._keys.release()
+        elif self.active:
+            self._bind_keys()
+        elif self._stale:
+            self._prepare(from_file=True)
 
     @property
     def path(self) -> Path | None:
         """The file of the reviews of the session's dataset."""
+        return None if self._session is None else review_path(self._session.dataset)
+
+    @property
+    def review(self) -> Review | None:
+        """The file, while a review goes on."""
+        return self.judging.review if self.active and self.judging else None
+
+    @property
+    def queue(self) -> Queue | None:
+        """The spots to judge, while a review goes on."""
+        return self.judging.queue if self.active and self.judging else None
+
+    # --- what is to be judged
+
+    def _prepare(self, from_file: bool = False) -> None:
+        """Draw the spots, beside the window: that takes a second for millions."""
+        session, path = self._session, self.path
+        self._stale = not self._awake.awake
+        if session is None or path is None or self._stale:
+            return
+        spots, who = session.dataset.spots, self.setup.who
+        plan = None if from_file else self.setup.plan
+
+        def draw(job: Job) -> Judging:
+            return Judging(spots, Review(path, who), plan, check=job.check)
+
+        self.judging = None
+        self._draws.submit(draw, done=self._prepared, failed=self._failed)
+        self._show_state()
+
+    def _prepared(self, judging: Judging) -> None:
         if self._session is None:
-            return None
-        name = "".join(
-            c if c.isalnum() or c in "-_." else "_" for c in self._session.dataset.name
-        )
-        return data_folder() / "reviews" / f"{name}.jsonl"
+            return
+        self.judging = judging
+        self.setup.fill(judging.plan)
+        judging.reviewer = self.setup.who
+        self._show_state()
+        if self._wanted:
+            self._begin()
+
+    def _failed(self, error: Exception) -> None:
+        self._wanted = False
+        self._show_state()
+        tell(error)
+
+    def _on_edit(self) -> None:
+        """Prepare what is asked for now; whose verdicts, is no other queue."""
+        self._pause()
+        if self.judging is not None and self.judging.plan == self.setup.plan:
+            self.judging.reviewer = self.setup.who
+            self._show_state()
+        else:
+            self._prepare()
 
     def _begin(self) -> None:
-        session, path = self._session, self.path
-        if session is None or path is None:
+        """Begin, or go on; as soon as the spots are drawn."""
+        judging = self.judging
+        self._wanted = judging is None
+        if judging is None:
+            if self._session is not None and not self._draws.busy:
+                self._prepare()  # it failed before
+            self._show_busy(self._draws.busy)
             return
-        plan = Plan(
-            int(self.per_stratum.value),
-            _STRATA[self.strata.value],
-            int(self.seed.value),
-        )
         try:
-            self.review = Review(path, self.reviewer.value.strip() or _user())
-            self.review.begin(plan)
-            self.queue = plan.draw(session.dataset.spots)
+            judging.review.begin(judging.plan)
         except SeeSpotError as error:
-            self._stop()
-            self._tell(error)
+            tell(error)
             return
-        self.progress.max = max(len(self.queue), 1)
-        self._show_first_open()
+        self.setup.remember()
+        self.active = True
+        self._bind_keys()
+        self._show_open(0)
+
+    def _bind_keys(self) -> None:
+        if self._session is not None:
+            actions = {
+                key: partial(self.judge, verdict) for verdict, key in _KEYS.items()
+            }
+            self._keys.bind(self._session, actions)
+
+    def _pause(self) -> None:
+        """Take no verdicts any more."""
+        self.active = False
+        self._keys.release()
+        self._notes.clear()
+        self._place = 0
+
+    def _stop(self, *_: Any) -> None:
+        self._pause()
+        self._show_state()
 
     # --- judging
 
     def judge(self, verdict: Verdict) -> None:
         """Give the spot shown a verdict, and show the next one."""
-        if self.review is None or self.queue is None or self._session is None:
+        judging = self.judging
+        if judging is None or not self.active or self._place >= len(judging.queue):
             return
-        if self._place >= len(self.queue):
-            return
-        row = int(self.queue.rows[self._place])
-        spot_id = int(self._session.dataset.spots.column("spot_id")[row])
-        stratum = self.queue.stratum[self._place]
         try:
-            self.review.judge(spot_id, verdict, stratum, self.remark.value.strip())
+            judging.judge(self._place, verdict, str(self.remark.value).strip())
         except SeeSpotError as error:  # the spot stays, so that nothing is lost
-            self._tell(error)
+            tell(error)
             return
-        self.remark.value = ""
-        self._show_first_open(self._place + 1)
+        self._notes.pop(self._place, None)
+        self._show_open(self._place + 1)
 
     def _judged(self, verdict: Verdict, *_: Any) -> None:
         self.judge(verdict)
 
-    def _show_first_open(self, start: int = 0) -> None:
-        """Show the first spot from `start` on that this reviewer has not judged."""
-        review, queue, session = self.review, self.queue, self._session
-        if review is None or queue is None or session is None:
-            return
-        ids = session.dataset.spots.column("spot_id")[queue.rows]
-        done = np.isin(ids, list(review.judged()))
-        left = np.flatnonzero(~done[start:])
-        self._place = start + int(left[0]) if len(left) else len(queue)
-        self.progress.value = int(done.sum())
-        self._show_result()
-        self._show_spot()
+    def _step(self, by: int, *_: Any) -> None:
+        """Show the spot before or after, whether or not it is judged."""
+        if self.judging is not None and self.active:
+            self._notes[self._place] = str(self.remark.value)
+            last = len(self.judging.queue)
+            self._show_place(min(max(self._place + by, 0), last))
 
-    def _go_back(self) -> None:
-        if self.queue is not None and self._place > 0:
-            self._place -= 1
-            self._show_spot()
+    def _show_open(self, start: int) -> None:
+        """Show the first spot from a place on that this reviewer has not judged."""
+        judging = self.judging
+        if judging is not None:
+            place = judging.first_open(start)
+            self._show_place(len(judging.queue) if place is None else place)
+
+    def _show_place(self, place: int) -> None:
+        judging, session = self.judging, self._session
+        if judging is None or session is None:
+            return
+        self._place = place
+        self._show_state()
+        if place >= len(judging.queue):
+            return
+        given = judging.verdict_at(place)
+        self.remark.value = self._notes.pop(place, given.note if given else "")
+        rows = judging.queue.rows
+        try:
+            session.go_to_row(int(rows[place]), rows[place + 1 :])
+        except SeeSpotError as error:  # it has no position: its numbers remain
+            tell(error)
+
+    # --- what is shown
+
+    def _show_busy(self, busy: bool) -> None:
+        if busy:
+            self.plan.value = "Drawing spots …"
+        self.begin.enabled = not (busy and self._wanted)
+
+    def _show_state(self) -> None:
+        """Show how far the review is, and what it says."""
+        judging, active = self.judging, self.active
+        for part, visible in ((self.setup, not active), (self.judge_box, active)):
+            part.visible = visible
+        self.plan.visible = self.begin.visible = not active
+        self.plan.value = plan_text(judging) if judging else "Drawing spots …"
+        if judging is None and not self._draws.busy:
+            self.plan.value = "No spots are drawn."
+        done, n = (judging.done, len(judging.queue)) if judging else (0, 0)
+        self.begin.text = f"Go on: {done:,} of {n:,} judged" if done else "Begin"
+        self.files.show_review(judging)
+        self._show_progress(done, n)
+        self._show_spot()
+        self._show_result()
+
+    def _show_progress(self, done: int, n: int) -> None:
+        bar = self.progress.native
+        bar.setUpdatesEnabled(False)  # else Qt paints at once, and all that waits
+        self.progress.max = max(n, 1)
+        self.progress.value = done
+        bar.setUpdatesEnabled(True)
 
     def _show_spot(self) -> None:
-        session, queue = self._session, self.queue
-        if session is None or queue is None:
+        judging, place = self.judging, self._place
+        if judging is None or not self.active:
             return
-        if self._place >= len(queue):
-            self.spot.value = f"All {len(queue):,} spots are judged."
-            self._enable(False)
-            return
-        row = int(queue.rows[self._place])
-        spot_id = int(session.dataset.spots.column("spot_id")[row])
-        self.spot.value = (
-            f"<b>Spot {spot_id}</b>, {self._place + 1:,} of {len(queue):,}<br>"
-            f"{queue.stratum[self._place]}"
-        )
-        self._enable(True)
-        try:
-            session.go_to_row(row, queue.rows[self._place + 1 :])
-        except SeeSpotError as error:  # it has no position: its numbers remain
-            self._tell(error)
-
-    # --- the result
+        left = place < len(judging.queue)
+        given = judging.verdict_at(place) if left else None
+        self.spot.value = spot_text(judging, place)
+        for verdict, button in self.buttons.items():
+            button.enabled = left
+            font = button.native.font()
+            font.setBold(given is not None and given.verdict == verdict)
+            button.native.setFont(font)
+        self.remark.enabled = left
+        self.back.enabled = place > 0
+        self.forward.enabled = left and judging.is_done(place)
 
     def rates(self) -> pd.DataFrame | None:
         """Return the error rates of this reviewer's verdicts; see `estimate`."""
-        if self.review is None or self.queue is None:
-            return None
-        table = self.review.table()
-        mine = table[table["reviewer"] == self.review.reviewer]
-        return estimate(mine, self.queue.sizes)
+        return None if self.judging is None else self.judging.rates()
 
     def _show_result(self) -> None:
         rates = self.rates()
-        if rates is None or self.review is None:
-            return
-        whole = rates.loc["all"]
-        lines = []
-        if whole["judged"]:
-            lines.append(
-                f"Estimated error of the dataset: <b>{100 * whole['error']:.1f} %</b> "
-                f"({100 * whole['low']:.1f} to {100 * whole['high']:.1f} %), "
-                f"from {int(whole['judged']):,} verdicts"
-            )
-        table = self.review.table()
-        for other in sorted(set(table["reviewer"]) - {self.review.reviewer}):
-            kappa, n = agreement(table, self.review.reviewer, other)
-            if n:
-                spots = "spot" if n == 1 else "spots"
-                lines.append(
-                    f"Agreement with {other}: kappa {kappa:.2f} on {n:,} {spots}"
-                )
-        lines.append(_rates_html(rates))
-        self.result.value = "<br>".join(lines)
-
-    def _ask_export(self) -> None:
-        text, _ = QFileDialog.getSaveFileName(
-            self.native, "Export the review", "review.csv", "CSV (*.csv)"
-        )
-        if text:
-            self.export(Path(text))
-
-    def export(self, path: Path) -> None:
-        """Write the verdicts to a CSV file, and the rates beside it."""
-        rates = self.rates()
-        if self.review is None or rates is None:
-            return
-        try:
-            self.review.table().to_csv(path, index=False)
-            rates.to_csv(
-                path.with_name(f"{path.stem}-rates.csv"), index_label="stratum"
-            )
-        except OSError as error:
-            self._tell(
-                SeeSpotError(
-                    f"the review cannot be exported: {error.strerror}", where=path
-                )
-            )
-
-    def _tell(self, error: SeeSpotError) -> None:
-        from napari.utils.notifications import show_error
-
-        show_error(str(error))
-
-
-def _rates_html(rates: pd.DataFrame) -> str:
-    judged = rates[(rates["judged"] > 0) & (rates.index != "all")]
-    rows = ""
-    for name, rate in judged.iterrows():
-        share = f"{int(rate['wrong'])}/{int(rate['judged'])}"
-        interval = f"{100 * rate['low']:.0f}-{100 * rate['high']:.0f} %"
-        cells = "".join(f"<td align=right>{x} &nbsp;</td>" for x in (share, interval))
-        rows += f"<tr><td>{name} &nbsp;</td>{cells}</tr>"
-    return f"<table><tr><td>stratum</td><td>wrong</td><td>95 %</td></tr>{rows}</table>"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # no such user: some containers
-        return "reviewer"
+        text = result_text(self.judging, rates) if self.judging else ""
+        self.result.value = text
+        self.result.visible = bool(text)
+        self.table.show_rates(rates)
 
 
 def _row(*widgets: Any) -> Container[Any]:
@@ -329,3 +365,11 @@ def _row(*widgets: Any) -> Container[Any]:
     )
     row.margins = (0, 0, 0, 0)
     return row
+
+
+def _wrap(label: Label) -> None:
+    """Let a label take the whole width, and as many lines as it needs then."""
+    policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)
+    label.native.setWordWrap(True)
+    label.native.setSizePolicy(policy)
