@@ -99,7 +99,7 @@ class ImageLasso:
             axis_labels=("z", "y", "x"),
             units=("micrometer",) * 3,
             face_color="transparent",
-            edge_color="white",
+            edge_color="magenta",  # seen on a dark image and on a white canvas
             edge_width=2 * viewer.scene.camera.zoom**-1 / session.dataset.voxel_size[2],
         )
         session.viewing.borrowed.append(layer)

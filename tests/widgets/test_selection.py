@@ -116,6 +116,66 @@ def test_outlines_that_cannot_be_used(image_dock, model, session, qtbot):
         ImageLasso(session).start()
 
 
+def test_selected_shapes_of_the_active_layer(image_dock, model):
+    session = image_dock.session
+    press(image_dock.use_shapes)
+    assert "holds no shapes" in image_dock.message.value
+    shapes = model.add_shapes(
+        [np.insert(TRIANGLE, 0, 11.0, axis=1)],
+        shape_type="polygon",
+        scale=session.dataset.voxel_size,
+        units=("um",) * 3,
+    )
+    shapes.selected_data = set()
+    press(image_dock.use_shapes)
+    assert "no shape of the layer" in image_dock.message.value
+    shapes.selected_data = {0}
+    press(image_dock.use_shapes)
+    assert image_dock.message.value == ""
+    assert model.layers.selection.active is shapes
+    table = session.visible()
+    inside = Outline([*TRIANGLE, TRIANGLE[0]], closed=True).contains_points(
+        table[["y", "x"]]
+    )
+    half = session.state.slab_planes + 0.5
+    deep = inside & table["z"].between(11 - half, 11 + half)
+    np.testing.assert_array_equal(session.selected().index, table.index[deep])
+    image_dock.all_planes.value = True
+    image_dock.mode.value = "add"
+    press(image_dock.use_shapes)
+    np.testing.assert_array_equal(session.selected().index, table.index[inside])
+    image_dock.mode.value = "subtract"
+    press(image_dock.use_shapes)
+    assert session.state.selection.count == 0
+    shapes.data = [np.insert(TRIANGLE + 5000, 0, 11.0, axis=1)]
+    shapes.selected_data = {0}
+    press(image_dock.use_shapes)
+    assert "No spot that passes" in image_dock.message.value
+
+
+def test_selected_points_of_the_active_layer(image_dock, model):
+    session = image_dock.session
+    press(image_dock.use_points)
+    assert "no point of the layer Spots is selected" in image_dock.message.value
+    table = session.visible()
+    rows = table.index[[4, 90]]
+    points = model.add_points(
+        [*table.loc[rows, ["z", "y", "x"]].to_numpy(), (0, 900, 900)],
+        scale=session.dataset.voxel_size,
+        units=("um",) * 3,
+    )
+    points.selected_data = {0, 1}
+    image_dock.radius.value = 0.05
+    press(image_dock.use_points)
+    assert image_dock.message.value == ""
+    assert session.selected().index.tolist() == sorted(rows)
+    points.selected_data = {0, 2}
+    image_dock.mode.value = "subtract"
+    press(image_dock.use_points)
+    assert "1 of 2 points" in image_dock.message.value
+    assert session.selected().index.tolist() == [rows[1]]
+
+
 def test_buttons_change_the_selection(dock, session):
     session.select([1, 2, 3])
     press(dock.invert)

@@ -6,12 +6,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, PushButton
+import numpy as np
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    FloatSpinBox,
+    Label,
+    LineEdit,
+    PushButton,
+)
 from qtpy.QtWidgets import QFileDialog
 
 from napari_seespot.errors import SeeSpotError, StateError
 from napari_seespot.gates import SELECT_MODES
 from napari_seespot.image_lasso import ImageLasso
+from napari_seespot.layer_selections import (
+    NEAR_UM,
+    nearest_rows,
+    rows_in_shapes,
+)
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
 
@@ -59,6 +73,24 @@ class SelectionWidget(SessionDock):
         )
         self.draw = PushButton(
             text="Draw on the image", tooltip="All spots inside are selected"
+        )
+        self.use_shapes = PushButton(
+            text="Use selected shapes",
+            tooltip="Select the spots inside the polygons, rectangles and ellipses "
+            "that are selected in the active shapes layer, whichever it is",
+        )
+        self.use_points = PushButton(
+            text="Use selected points",
+            tooltip="Select the spots nearest to the points that are selected in the "
+            "active points layer: one of your own, or a duplicate of the spots' layer",
+        )
+        self.radius = FloatSpinBox(
+            label="At most um away",
+            min=0.01,
+            max=1000,
+            step=0.5,
+            value=NEAR_UM,
+            tooltip="A spot farther from a point is not taken for it",
         )
         self.invert = PushButton(
             text="Invert", tooltip="Select the other spots that pass (Ctrl+I)"
@@ -112,6 +144,9 @@ class SelectionWidget(SessionDock):
                 _row(self.mode, labels=True),
                 self.all_planes,
                 self.draw,
+                self.use_shapes,
+                self.use_points,
+                _row(self.radius, labels=True),
                 Label(value="<b>Gates</b>"),
                 _row(self.gate, labels=True),
                 _row(self.use, self.use_all, self.delete),
@@ -128,6 +163,8 @@ class SelectionWidget(SessionDock):
     def _connect(self) -> None:
         for button, action in (
             (self.draw, self._draw),
+            (self.use_shapes, self._use_shapes),
+            (self.use_points, self._use_points),
             (self.invert, lambda session: session.invert_selection()),
             (self.grow, lambda session: session.select_cells()),
             (self.clear_button, lambda session: session.clear_selection()),
@@ -196,6 +233,23 @@ class SelectionWidget(SessionDock):
 
     def _on_selected(self, count: int) -> None:
         self._say("" if count else "No spot that passes lies inside.")
+
+    def _use_shapes(self, session: Session) -> None:
+        rows = rows_in_shapes(session, all_planes=bool(self.all_planes.value))
+        self._take(session, rows)
+        self._say("" if len(rows) else "No spot that passes lies inside.")
+
+    def _use_points(self, session: Session) -> None:
+        rows = nearest_rows(session, radius_um=float(self.radius.value))
+        self._take(session, rows[rows >= 0])
+        alone = int((rows < 0).sum())
+        if alone:
+            self._say(f"{alone:,} of {len(rows):,} points have no spot near them.")
+
+    def _take(self, session: Session, rows: np.ndarray) -> None:
+        mask = np.zeros(len(session.dataset.spots), np.bool_)
+        mask[rows] = True
+        session.select_rows(mask, str(self.mode.value))
 
     def _use(self, session: Session) -> None:
         session.select_gate(str(self.gate.value), str(self.mode.value))
