@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import gc
+import threading
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,10 @@ from napari.utils.key_bindings import KeymapHandler
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QScrollArea
+from tests.widgets.conftest import finish_deleting
 
 import napari_seespot as nss
-from napari_seespot import review_file, sessions
+from napari_seespot import review_file, review_sample, sessions
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.review import Judging, Plan, Review, review_path, wilson
 from napari_seespot.session import Session
@@ -186,22 +189,23 @@ def test_begin_waits_for_the_spots(opened, qtbot):
 
 
 def test_the_window_does_not_draw(opened, qtbot, monkeypatch):
-    from napari_seespot import review
-
     _, dock = opened
-    real = review.draw_queue
+    real, go_on, drew = review_sample.draw_queue, threading.Event(), []
 
     def slow(*args, **options):
-        time.sleep(0.3)
+        drew.append(threading.current_thread())
+        assert go_on.wait(20)
         return real(*args, **options)
 
-    monkeypatch.setattr("napari_seespot.review_sample.draw_queue", slow)
-    before = time.perf_counter()
-    for n in range(4, 12):
+    monkeypatch.setattr(review_sample, "draw_queue", slow)
+    for n in range(4, 12):  # the window goes on while the first is being drawn
         dock.setup.per_stratum.value = n
-    assert time.perf_counter() - before < 0.25 * 8
+    assert "Drawing" in dock.plan.value
+    go_on.set()
     drawn(qtbot, dock)
     assert dock.judging.plan.per_stratum == 11  # the newest, whatever was drawn first
+    assert threading.main_thread() not in drew
+    assert len(drew) < 8
 
 
 def test_back_shows_what_was_said(opened, qtbot):
@@ -596,6 +600,35 @@ def test_another_dataset_stops_it(opened, viewer, tables, qtbot):
     assert dock.path is None
     assert dock.rates() is None
     assert dock.judging is None
+
+
+def test_a_window_that_is_closed_while_one_judges_is_freed(
+    make_napari_viewer, qtbot, tables
+):
+    viewer = make_napari_viewer()
+    session = nss.view(tables, viewer=viewer, docks=False)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-seespot", "Review")
+    drawn(qtbot, dock)
+    dock.begin.native.click()
+    dock.judge("right")
+    kept = [weakref.ref(one) for one in (viewer, session, dock.judging)]
+    viewer.close()
+    finish_deleting()
+    del viewer, session, dock
+    for _ in range(2):
+        gc.collect()
+        finish_deleting()
+    assert [ref() for ref in kept] == [None] * 3
+
+
+def test_a_table_without_spots(viewer, make_dataset, make_dock):
+    sessions.attach(viewer, Session(make_dataset(0)))
+    dock = make_dock(viewer)
+    assert dock.plan.value == "0 strata, 0 spots to judge"
+    dock.begin.native.click()
+    dock.judge("right")
+    assert dock.spot.value == "All 0 spots are judged."
+    assert not dock.back.enabled
 
 
 def test_a_dock_that_is_put_away_draws_nothing(viewer, tables, qtbot, make_dock):
