@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_seespot.coloring import class_colors
 from napari_seespot.evidence import radius_of
-from napari_seespot.palette import channel_colors
+from napari_seespot.palette import CELL_COLOR, channel_colors
 from napari_seespot.plots.bars import LINES
 from napari_seespot.spot_facts import DETECTED, NEAREST, VERDICT
 
@@ -131,7 +131,7 @@ def legend_text(facts: Facts, dataset: Dataset) -> str:
         sample = _SAMPLES[line_of(roles)]
         why = ", ".join(_ROLES[role][1] for role in roles)
         lines.append(
-            f'<font color="{colors.get(dye, "#9a9a9a")}">{sample}</font> '
+            f'<font color="{colors.get(dye, CELL_COLOR)}">{sample}</font> '
             f"dye&nbsp;{dataset.label(dye)} ({why})"
         )
     return "<br>".join(lines)
