@@ -704,13 +704,13 @@ def test_dye_lines_go_along_the_ratios(plot, session):
     names = {line.channel: session.dataset.label(line.channel) for line in lines}
     plot.set_limits((-100, 1000, -100, 500))
     plot.show_dye_lines(lines, names, dict.fromkeys(names, "#56b4e9"))
-    items = plot._dyes._lines
-    assert [label.toPlainText() for _, _, label in items] == [
+    items = plot._dyes.items
+    assert [label.toPlainText() for _, label in items] == [
         "488 · Crh",
         "514 · Penk",
         "561",
     ]
-    for line, curve, label in items:
+    for line, (curve, label) in zip(lines, items, strict=True):
         x, y = curve.getData()
         assert (x[0], y[0]) == (0, 0)
         ratios = session.dataset.ratios.loc[line.channel]
@@ -718,9 +718,9 @@ def test_dye_lines_go_along_the_ratios(plot, session):
         assert x[1] == pytest.approx(1000) or y[1] == pytest.approx(500)
         assert -100 <= label.pos().x() <= 1000
     plot.set_limits((-100, -50, -100, -50))
-    assert not any(curve.isVisible() for _, curve, _ in items)
+    assert not any(curve.isVisible() for curve, _ in items)
     plot.show_dye_lines([], {}, {})
-    assert plot._dyes._lines == []
+    assert plot._dyes.items == []
 
 
 def test_names_of_lines_that_coincide_do_not(plot):
@@ -729,7 +729,7 @@ def test_names_of_lines_that_coincide_do_not(plot):
     plot.show_dye_lines(
         lines, dict(zip("abc", "abc", strict=True)), dict.fromkeys("abc", "#ffffff")
     )
-    heights = {label.pos().y() for _, _, label in plot._dyes._lines}
+    heights = {label.pos().y() for _, label in plot._dyes.items}
     assert len(heights) == 3
 
 

@@ -8,13 +8,11 @@ import numpy as np
 from qtpy.QtCore import QRectF
 
 from napari_seespot.plots._qt import pg
-from napari_seespot.plots.base import color_with
+from napari_seespot.plots.named_curves import NamedCurves
 from napari_seespot.plots.scales import LINEAR, PlotScale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from qtpy.QtGui import QFont
 
     from napari_seespot.plots.theme import PlotTheme
     from napari_seespot.unmixing import DyeLine
@@ -27,23 +25,13 @@ _LABEL_AT = (0.96, 0.84, 0.72, 0.60, 0.48, 0.36, 0.24)
 """Where a name may stand, as a share of the line's visible part; the first free one."""
 
 
-class DyeLineItems:
-    """The items of a plot that show dye lines.
-
-    Parameters
-    ----------
-    view_box : pyqtgraph.ViewBox
-    layer : int
-        The z value of the items.
-    """
+class DyeLineItems(NamedCurves):
+    """The items of a plot that show dye lines."""
 
     def __init__(self, view_box: Any, layer: int) -> None:
-        self._view_box = view_box
-        self._layer = layer
-        self._lines: list[tuple[DyeLine, Any, Any]] = []
+        super().__init__(view_box, layer)
+        self._lines: Sequence[DyeLine] = ()
         self._colors: list[str] = []
-        self._scale = LINEAR
-        self._font: QFont | None = None
 
     @property
     def shown(self) -> bool:
@@ -58,56 +46,24 @@ class DyeLineItems:
         theme: PlotTheme,
     ) -> None:
         """Draw these lines in the place of those before."""
-        for _, curve, label in self._lines:
-            self._view_box.removeItem(curve)
-            self._view_box.removeItem(label)
-        self._lines = [
-            (line, self._curve(colors[line.channel]), self._label(names[line.channel]))
-            for line in lines
-        ]
+        self._lines = lines
         self._colors = [colors[line.channel] for line in lines]
+        self.renew((names[line.channel] for line in lines), (1, 0.5))
         self.set_theme(theme)
         self.place()
 
-    def _curve(self, color: str) -> Any:
-        curve = pg.PlotCurveItem(pen=pg.mkPen(color, width=1.5))
-        return self._add(curve)
-
-    def _label(self, name: str) -> Any:
-        label = pg.TextItem(name, anchor=(1, 0.5))
-        if self._font is not None:
-            label.setFont(self._font)
-        return self._add(label)
-
-    def _add(self, item: Any) -> Any:
-        item.setZValue(self._layer)
-        self._view_box.addItem(item, ignoreBounds=True)
-        return item
-
     def set_theme(self, theme: PlotTheme) -> None:
         """Put the names on the plot's background."""
-        for (_, _, label), color in zip(self._lines, self._colors, strict=True):
-            label.setColor(color if theme.dark else theme.text)
-            label.fill = pg.mkBrush(color_with(theme.background, 190))
-            label.update()
-
-    def set_font(self, font: QFont) -> None:
-        """Write the names in a font."""
-        self._font = font
-        for _, _, label in self._lines:
-            label.setFont(font)
-
-    def set_scale(self, scale: PlotScale) -> None:
-        """Draw the lines on axes of another scale."""
-        self._scale = scale
-        self.place()
+        pens = [pg.mkPen(color, width=1.5) for color in self._colors]
+        words = self._colors if theme.dark else [theme.text] * len(pens)
+        self.paint(pens, words, theme)
 
     def place(self, *_: Any) -> None:
         """Draw the lines through what is in view, each with its name in view."""
-        (x0, x1), (y0, y1) = self._view_box.viewRange()
+        (x0, x1), (y0, y1) = self.view_box.viewRange()
         taken: list[QRectF] = []
-        for line, curve, label in self._lines:
-            places = line_places(line.direction, (x0, x1, y0, y1), self._scale)
+        for line, (curve, label) in zip(self._lines, self.items, strict=True):
+            places = line_places(line.direction, (x0, x1, y0, y1), self.scale)
             curve.setVisible(places is not None)
             label.setVisible(places is not None)
             if places is not None:
@@ -118,8 +74,8 @@ class DyeLineItems:
         self, label: Any, places: np.ndarray, taken: list[QRectF]
     ) -> QRectF:
         """Put a name beside its line, where no other is; return its rectangle."""
-        (x0, x1), (y0, y1) = self._view_box.viewRange()
-        view, size = self._view_box.size(), label.boundingRect()
+        (x0, x1), (y0, y1) = self.view_box.viewRange()
+        view, size = self.view_box.size(), label.boundingRect()
         across, down = view.width() / (x1 - x0), view.height() / (y1 - y0)
         steps = np.hypot(*(np.diff(places, axis=0) * (across, down)).T)
         along = np.concatenate([[0.0], np.cumsum(steps)])

@@ -9,13 +9,11 @@ import numpy as np
 from qtpy.QtCore import Qt
 
 from napari_seespot.plots._qt import pg
-from napari_seespot.plots.base import color_with
+from napari_seespot.plots.named_curves import NamedCurves
 from napari_seespot.plots.scales import LINEAR, PlotScale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from qtpy.QtGui import QFont
 
     from napari_seespot.gates import Gate
     from napari_seespot.plots.theme import PlotTheme
@@ -60,73 +58,30 @@ def outline_places(corners: np.ndarray, scale: PlotScale = LINEAR) -> np.ndarray
     return scale.to(closed)
 
 
-class GateItems:
-    """The items of a plot that show gates.
-
-    Parameters
-    ----------
-    view_box : pyqtgraph.ViewBox
-    layer : int
-        The z value of the items.
-    """
+class GateItems(NamedCurves):
+    """The items of a plot that show gates."""
 
     def __init__(self, view_box: Any, layer: int) -> None:
-        self._view_box = view_box
-        self._layer = layer
-        self._items: list[tuple[np.ndarray, Any, Any]] = []
-        self._scale = LINEAR
-        self._theme: PlotTheme | None = None
-        self._font: QFont | None = None
-
-    @property
-    def outlines(self) -> tuple[Outline, ...]:
-        """The gates that are shown: name and corners in values."""
-        return tuple(
-            (str(label.toPlainText()), corners) for corners, _, label in self._items
-        )
+        super().__init__(view_box, layer)
+        self.outlines: tuple[Outline, ...] = ()
 
     def show(self, gates: Sequence[Outline], theme: PlotTheme) -> None:
-        """Draw these gates in the place of those before."""
-        for _, curve, label in self._items:
-            self._view_box.removeItem(curve)
-            self._view_box.removeItem(label)
-        self._items = [self._made(name, corners) for name, corners in gates]
+        """Draw these gates, names and corners in values, instead of those before."""
+        self.outlines = tuple(gates)
+        self.renew((name for name, _ in gates), (0, 1))
         self.set_theme(theme)
-        self._place()
-
-    def _made(self, name: str, corners: np.ndarray) -> tuple[np.ndarray, Any, Any]:
-        curve, label = pg.PlotCurveItem(), pg.TextItem(name, anchor=(0, 1))
-        if self._font is not None:
-            label.setFont(self._font)
-        for item in (curve, label):
-            item.setZValue(self._layer)
-            self._view_box.addItem(item, ignoreBounds=True)
-        return corners, curve, label
+        self.place()
 
     def set_theme(self, theme: PlotTheme) -> None:
         """Draw them in the colours of a theme."""
-        self._theme = theme
-        for _, curve, label in self._items:
-            pen = pg.mkPen(theme.text, width=1.5, style=Qt.PenStyle.DashLine)
-            curve.setPen(pen)
-            label.setColor(theme.text)
-            label.fill = pg.mkBrush(color_with(theme.background, 190))
-            label.update()
+        pen = pg.mkPen(theme.text, width=1.5, style=Qt.PenStyle.DashLine)
+        n = len(self.items)
+        self.paint([pen] * n, [theme.text] * n, theme)
 
-    def set_font(self, font: QFont) -> None:
-        """Write the names in a font."""
-        self._font = font
-        for _, _, label in self._items:
-            label.setFont(font)
-
-    def set_scale(self, scale: PlotScale) -> None:
-        """Draw them on axes of another scale."""
-        self._scale = scale
-        self._place()
-
-    def _place(self) -> None:
-        for corners, curve, label in self._items:
-            places = outline_places(corners, self._scale)
+    def place(self, *_: Any) -> None:
+        """Draw the outlines on the axes' scale."""
+        for outline, (curve, label) in zip(self.outlines, self.items, strict=True):
+            places = outline_places(outline[1], self.scale)
             curve.setData(places[:, 0], places[:, 1])
             top = places[np.argmax(places[:, 1])]
             label.setPos(float(top[0]), float(top[1]))
