@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,7 +18,9 @@ from zarr.codecs import BloscCodec
 
 import napari_seespot.settings as user_settings
 from napari_seespot import _chunk_reader
+from napari_seespot._blosc_blocks import read_table
 from napari_seespot._chunk_cache import ChunkCache, Piece
+from napari_seespot._chunk_frames import KeptFrames, frame_of
 from napari_seespot._chunk_reader import reader
 from napari_seespot._zarr_store import Folder
 from napari_seespot.errors import CacheError
@@ -68,6 +73,30 @@ def write(path, values, chunks, **how):
 
 def blosc(level=1, shuffle=Blosc.SHUFFLE, codec="zstd"):
     return {"compressors": Blosc(codec, level, shuffle)}
+
+
+def slow_reads(monkeypatch):
+    """Let each request take a while, so that others come in between."""
+    read = Folder.read_now
+
+    def slow(self, key, span=None):
+        time.sleep(0.01)
+        return read(self, key, span)
+
+    monkeypatch.setattr(Folder, "read_now", slow)
+
+
+def at_once(array, keys):
+    """Return what an array gives threads that all ask at the same time."""
+    keys = list(keys)
+    barrier = threading.Barrier(len(keys))
+
+    def ask(key):
+        barrier.wait(10)
+        return array[key]
+
+    with ThreadPoolExecutor(len(keys)) as pool:
+        return list(pool.map(ask, keys))
 
 
 SETTINGS = [
@@ -160,6 +189,75 @@ def test_blocks_that_are_gone_do_not_count_for_reading_the_whole(tmp_path, reads
     assert all(span is not None for _, span in reads)
 
 
+def test_blocks_smaller_than_a_plane_are_read_together(tmp_path, reads):
+    """Large chunks at a low level: tables of many blocks, planes of several."""
+    values = voxels((128, 256, 256))
+    array = write(tmp_path / "a.zarr", values, (128, 256, 256), **blosc(1))
+    for z in (5, 77, 127):
+        np.testing.assert_array_equal(array[z], values[z])
+    first, rest, *blocks = (span for _, span in reads)
+    assert (first, rest) == ((0, 1024), (1024, 16 + 4 * 512))
+    assert len(blocks) == 3
+    assert all(stop - start < array.layout.nbytes / 64 for start, stop in blocks)
+
+
+def test_blocks_that_cut_planes_are_asked_for_once_an_array(tmp_path, reads):
+    values = voxels((64, 250, 130))
+    array = write(tmp_path / "a.zarr", values, (64, 125, 130), **blosc(3))
+    for y in (0, 125):
+        np.testing.assert_array_equal(array[3, y : y + 9], values[3, y : y + 9])
+    assert [span for _, span in reads] == [(0, 1024), None, None]
+
+
+def test_tables_stay_within_a_limit_and_their_blocks_go_with_them():
+    frames = KeptFrames(limit=10_000)
+    frame = Blosc("zstd", 3).encode(voxels((64, 128, 128)))
+    table = read_table(frame[:1024], 64 * 128 * 128 * 2)
+    gone = {}
+    for n in range(20):
+        one = frame_of(table, 128 * 128 * 2)
+        assert one.nbytes < 1500
+        one.touched.add(n)
+        gone |= frames.put(("a", (0, 0, n)), one)
+        assert frames.nbytes <= 10_000
+    assert 0 < len(frames) < 20
+    assert [one.touched for one in gone.values()] == [
+        {n} for n in range(20 - len(frames))
+    ]
+    assert frames.look(("a", (0, 0, 0))) == (False, None)
+    frames.put(("a", (9, 9, 9)), None)
+    assert frames.look(("a", (9, 9, 9))) == (True, None)
+    frames.forget_whole(frozenset("a"))
+    assert frames.look(("a", (9, 9, 9))) == (False, None)
+
+
+def test_a_block_without_its_table_is_not_kept(tmp_path, monkeypatch):
+    values = voxels((64, 256, 256))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    monkeypatch.setattr(reader()._frames, "limit", 2000)  # one table
+    for y, x in ((0, 0), (0, 128), (128, 0), (128, 128)):
+        np.testing.assert_array_equal(array[7, y : y + 9, x], values[7, y : y + 9, x])
+    assert len(reader()._frames) == 1
+    assert len(reader().cache) == 1
+
+
+@pytest.mark.parametrize(
+    "how", [blosc(3), {"zarr_format": 3, "compressors": BloscCodec()}]
+)
+@pytest.mark.parametrize("key", [np.s_[:], 3])
+def test_what_is_kept_is_no_more_than_what_is_counted(tmp_path, how, key):
+    """An edge chunk holds few planes of many, and a view would keep them all."""
+    values = voxels((6, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **how)
+    array[key]
+    for piece in reader().cache._pieces.values():
+        base = piece.values
+        while isinstance(base, np.ndarray) and base.base is not None:
+            base = base.base
+        held = len(base) if isinstance(base, bytes) else base.nbytes
+        assert held == piece.values.nbytes
+
+
 def test_a_thick_slice_reads_the_whole_chunk_at_once(tmp_path, reads):
     values = voxels((64, 128, 128))
     array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
@@ -244,6 +342,68 @@ def test_many_askers_read_once(tmp_path, reads):
     assert not wrong
     assert set(Counter(reads).values()) == {1}
     assert len(reads) == 2 * 5 * 5
+
+
+def test_askers_of_other_planes_of_one_chunk_get_theirs(tmp_path, monkeypatch):
+    """One plane, a few, many: each asks for another piece of the same chunk."""
+    values = voxels((64, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    slow_reads(monkeypatch)
+    pick = random.Random(0)
+    for _ in range(12):
+        reader().clear()
+        wanted = []
+        for _ in range(8):
+            z = pick.randrange(56)
+            depth = pick.choice([0, 1, 2, 8])
+            wanted.append(slice(z, z + depth) if depth else z)
+        for key, got in zip(wanted, at_once(array, wanted), strict=True):
+            np.testing.assert_array_equal(got, values[key])
+    assert array.image.failures == set()
+
+
+def test_planes_of_one_chunk_at_once_fetch_each_byte_once(tmp_path, reads, monkeypatch):
+    values = voxels((64, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    slow_reads(monkeypatch)
+    planes = [0, 1, 2, 3, 32, 33, 34, 35]  # of two blocks
+    for z, got in zip(planes, at_once(array, planes), strict=True):
+        np.testing.assert_array_equal(got, values[z])
+    assert set(Counter(reads).values()) == {1}
+    assert len(reads) <= 1 + 2 + 1  # head, two blocks, or the chunk after all
+    reads.clear()
+    reader().clear()
+    deep = [slice(z, z + 20) for z in range(0, 40, 5)]
+    for key, got in zip(deep, at_once(array, deep), strict=True):
+        np.testing.assert_array_equal(got, values[key])
+    assert reads == [("0/0/0/0/0/0", None)]
+
+
+def test_who_waited_for_a_lost_store_does_not_wait_again(tmp_path, monkeypatch):
+    array = write(
+        tmp_path / "a.zarr", voxels((64, 128, 128)), (64, 128, 128), **blosc(3)
+    )
+    tries, begun, end = [], threading.Event(), threading.Event()
+
+    def lost(self, key, span=None):
+        tries.append(key)
+        begun.set()
+        end.wait(10)
+        raise TimeoutError
+
+    monkeypatch.setattr(Folder, "read_now", lost)
+    asking = threading.Thread(target=at_once, args=(array, range(8)))
+    asking.start()
+    assert begun.wait(10)
+    deadline = time.monotonic() + 10
+    while [turn.waiting for turn in list(reader()._turns.values())] != [8]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    end.set()
+    asking.join(10)
+    assert len(tries) == 1
+    ((*_, why),) = array.image.failures
+    assert why == "no answer in time"
 
 
 def test_two_images_of_one_address_share_what_was_read(tmp_path, reads):

@@ -106,19 +106,25 @@ class Handler(BaseHTTPRequestHandler):
             hides = server.hides_absent
             code = "AccessDenied" if hides else "NoSuchKey"
             return self.send(403 if hides else 404, self.xml(code))
-        status, wanted = 200, self.headers.get("Range")
+        status, wanted, more = 200, self.headers.get("Range"), {}
         if wanted and server.ranges:
             first, last = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted).groups()
-            stop = int(last) + 1 if first and last else None
-            body = body[int(first) : stop] if first else body[-int(last) :]
+            size = len(body)
+            begin = int(first) if first else max(size - int(last), 0)
+            stop = int(last) + 1 if first and last else size
+            body = body[begin:stop]
             status = 206
-        self.send(status, body, short=fault == "short")
+            more = {"Content-Range": f"bytes {begin}-{begin + len(body) - 1}/{size}"}
+        self.send(status, body, short=fault == "short", **more)
 
     def xml(self, code):
         return f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
 
-    def send(self, status, body, short=False):
+    def send(self, status, body, short=False, **more):
         self.send_response(status)
+        more |= {"ETag": '"1"', "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+        for name, value in more.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) + (10 if short else 0)))
         self.end_headers()
         if self.command != "HEAD":

@@ -6,23 +6,32 @@ and the blocks, each compressed by itself
 a chunk of 128 x 128 x 128 voxels needs the header, the table and one block.
 That block becomes a frame of its own with one block, which Blosc decodes.
 
-Whatever is not as it must be gives None: the caller then reads the whole chunk,
-and what that raises is what the user is told.
+Whatever is not as it must be gives None: the caller then reads the whole chunk.
+Blosc itself believes the header about the length of the frame and reads beyond the
+end of one that was cut off: `fault_of` looks first.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numcodecs import blosc  # type: ignore[import-untyped]  # it has no stubs
 
 if TYPE_CHECKING:
     from napari_seespot._requests import Span
 
-__all__ = ["HEAD_BYTES", "BlockTable", "decode_frame", "read_table"]
+__all__ = [
+    "HEAD_BYTES",
+    "BlockTable",
+    "blocksize_of",
+    "decode_frame",
+    "fault_of",
+    "read_table",
+    "table_bytes",
+]
 
 HEAD_BYTES = 1024
 """What is asked for first: the table of up to 252 blocks fits."""
@@ -33,7 +42,7 @@ _MEMCPYED = 0x02
 _DONT_SPLIT = 0x10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BlockTable:
     """Where the blocks of one frame lie.
 
@@ -43,40 +52,53 @@ class BlockTable:
         The frame's first four bytes: versions, flags, size of an item.
     nbytes, blocksize, cbytes : int
         Bytes of the decoded chunk, of a decoded block, of the frame.
-    spans : tuple of (int, int)
-        Start and stop of each block in the frame.
+    spans : numpy.ndarray
+        (blocks, 2) uint32: start and stop of each block in the frame.
     """
 
     head: bytes
     nbytes: int
     blocksize: int
     cbytes: int
-    spans: tuple[tuple[int, int], ...]
+    spans: np.ndarray[Any, np.dtype[np.uint32]]
 
     def size_of(self, block: int) -> int:
         """Return the bytes that a block holds, decoded; the last may be short."""
         return min(self.blocksize, self.nbytes - block * self.blocksize)
 
-    def span_of(self, block: int) -> Span:
-        """Return the bytes of the frame to ask for."""
-        return self.spans[block]
+    def span_of(self, first: int, last: int | None = None) -> Span:
+        """Return the bytes of the frame to ask for, for a block or several."""
+        some = self.spans[first : (first if last is None else last) + 1]
+        return int(some.min()), int(some.max())
 
-    def decode(self, block: int, data: bytes) -> bytes | None:
-        """Return a block's decoded bytes; None where that cannot be done.
+    def decode(self, first: int, data: bytes, last: int | None = None) -> bytes | None:
+        """Return the decoded bytes of a block, or several; None if they are not sound.
 
         Parameters
         ----------
-        block : int
+        first : int
         data : bytes
             The bytes of `span_of`.
+        last : int, optional
+            `first` where it is left out.
         """
-        size = self.size_of(block)
-        start, stop = self.spans[block]
-        if len(data) != stop - start:
+        begin, end = self.span_of(first, last)
+        if len(data) != (end or 0) - (begin or 0):
             return None
-        if self.head[2] & _MEMCPYED:
-            return data
+        parts = []
+        for block in range(first, (first if last is None else last) + 1):
+            start, stop = (int(place) - (begin or 0) for place in self.spans[block])
+            part = self._decode_one(block, data[start:stop])
+            if part is None:
+                return None
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _decode_one(self, block: int, data: bytes) -> bytes | None:
+        size = self.size_of(block)
         flags = self.head[2]
+        if flags & _MEMCPYED:
+            return data
         if size < self.blocksize:
             flags |= _DONT_SPLIT  # Blosc never splits a short last block
         offset = _HEADER.size + 4
@@ -89,6 +111,30 @@ class BlockTable:
             ]
         )
         return _decoded(frame, size)
+
+
+def table_bytes(head: bytes, nbytes: int) -> int:
+    """Return how much of a frame's beginning its table needs; 0 if it has none.
+
+    Parameters
+    ----------
+    head : bytes
+        The frame's beginning, the header at least.
+    nbytes : int
+        What the chunk holds when it is decoded.
+    """
+    if len(head) < _HEADER.size:
+        return 0
+    version, _, flags, _, told, blocksize, _ = _HEADER.unpack_from(head)
+    if version != _VERSION or told != nbytes or not 0 < blocksize <= nbytes:
+        return 0
+    return _HEADER.size + (0 if flags & _MEMCPYED else 4 * -(-nbytes // blocksize))
+
+
+def blocksize_of(head: bytes, plane: int) -> int:
+    """Return the bytes of a decoded block, by a frame's header; `plane` in a copy."""
+    _, _, flags, _, _, blocksize, _ = _HEADER.unpack_from(head)
+    return plane if flags & _MEMCPYED else int(blocksize)
 
 
 def read_table(head: bytes, nbytes: int, plane: int = 0) -> BlockTable | None:
@@ -104,28 +150,22 @@ def read_table(head: bytes, nbytes: int, plane: int = 0) -> BlockTable | None:
         Bytes of a plane: a frame that is a copy can be cut anywhere, and is cut
         so.
     """
-    if len(head) < _HEADER.size:
+    end_of_table = table_bytes(head, nbytes)
+    if not 0 < end_of_table <= len(head):
         return None
-    version, _, flags, _, told, blocksize, cbytes = _HEADER.unpack_from(head)
-    if version != _VERSION or told != nbytes or not 0 < blocksize <= nbytes:
-        return None
-    count = -(-nbytes // blocksize)
+    _, _, flags, _, _, blocksize, cbytes = _HEADER.unpack_from(head)
     if flags & _MEMCPYED:
         return _plain_table(head, nbytes, plane or blocksize, cbytes)
-    end_of_table = _HEADER.size + 4 * count
-    if len(head) < end_of_table:
-        return None
-    starts = struct.unpack_from(f"<{count}I", head, _HEADER.size)
+    count = -(-nbytes // blocksize)
+    starts = np.frombuffer(head, "<u4", count, _HEADER.size).astype(np.int64)
     # Threads write blocks as they are ready: a block ends where the next one in
     # the file, not in the table, begins.
-    ordered = [*sorted(starts), cbytes]
-    ends = dict(pairwise(ordered))
-    if ordered[0] < end_of_table or len(ends) != count:
+    order = np.argsort(starts)
+    stops = np.empty_like(starts)
+    stops[order] = [*starts[order[1:]], cbytes]
+    if starts[order[0]] < end_of_table or (stops <= starts).any():
         return None
-    if any(stop <= start for start, stop in ends.items()):
-        return None
-    spans = tuple((start, ends[start]) for start in starts)
-    return BlockTable(head[:4], nbytes, blocksize, cbytes, spans)
+    return _table(head, nbytes, blocksize, cbytes, starts, stops)
 
 
 def _plain_table(
@@ -134,27 +174,59 @@ def _plain_table(
     """Return the table of a frame that is a copy: blocks are where they were."""
     if cbytes != nbytes + _HEADER.size:
         return None
-    starts = range(_HEADER.size, cbytes, blocksize)
-    spans = zip(starts, [*starts[1:], cbytes], strict=True)
-    return BlockTable(head[:4], nbytes, blocksize, cbytes, tuple(spans))
+    starts = np.arange(_HEADER.size, cbytes, blocksize)
+    stops = np.minimum(starts + blocksize, cbytes)
+    return _table(head, nbytes, blocksize, cbytes, starts, stops)
+
+
+def _table(
+    head: bytes,
+    nbytes: int,
+    blocksize: int,
+    cbytes: int,
+    starts: np.ndarray[Any, Any],
+    stops: np.ndarray[Any, Any],
+) -> BlockTable:
+    spans = np.stack([starts, stops], axis=1).astype(np.uint32)
+    return BlockTable(bytes(head[:4]), nbytes, blocksize, cbytes, spans)
+
+
+def fault_of(frame: bytes | memoryview, nbytes: int | None = None) -> str | None:
+    """Return why a frame must not be given to Blosc; None where it may.
+
+    Parameters
+    ----------
+    frame : bytes-like
+    nbytes : int, optional
+        What the chunk holds when it is decoded; a header that says otherwise is
+        not believed, whatever it would have allocated.
+    """
+    size = memoryview(frame).nbytes
+    if size < _HEADER.size:
+        return f"the chunk is truncated: {size} bytes, less than a header of Blosc"
+    _, _, _, _, told, _, cbytes = _HEADER.unpack_from(frame)
+    if size < cbytes:
+        return f"the chunk is truncated: {size:,} of {cbytes:,} bytes"
+    if size > cbytes:
+        return f"the chunk is damaged: {size:,} bytes, its header says {cbytes:,}"
+    if nbytes is not None and told != nbytes:
+        return (
+            f"the chunk is damaged: its header tells {told:,} bytes of voxels "
+            f"instead of {nbytes:,}"
+        )
+    return None
 
 
 def decode_frame(frame: bytes, nbytes: int) -> bytes | None:
-    """Return what a whole frame holds; None where that cannot be told.
+    """Return what a whole frame holds; None where it has a fault.
 
     Parameters
     ----------
     frame : bytes
     nbytes : int
-        What the chunk holds when it is decoded; a header that says otherwise is
-        not believed, whatever it would have allocated.
+        What the chunk holds when it is decoded.
     """
-    if len(frame) < _HEADER.size:
-        return None
-    _, _, _, _, told, _, cbytes = _HEADER.unpack_from(frame)
-    if told != nbytes or cbytes != len(frame):
-        return None
-    return _decoded(frame, nbytes)
+    return None if fault_of(frame, nbytes) else _decoded(frame, nbytes)
 
 
 def _decoded(frame: bytes, size: int) -> bytes | None:

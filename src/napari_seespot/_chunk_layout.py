@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["ChunkLayout", "layout_of"]
+__all__ = ["ChunkLayout", "layout_of", "shown_as"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,18 @@ class ChunkLayout:
             if axis is None:
                 values = np.expand_dims(values, place)
         values = values[tuple(slice(0, n) for n in shape)]
-        return np.ascontiguousarray(values, dtype=self.dtype.newbyteorder("="))
+        out = np.ascontiguousarray(values, dtype=shown_as(self.dtype))
+        if out.base is not None and out.nbytes < len(data):
+            out = out.copy()  # a view would keep all of the bytes
+        return out
+
+
+def shown_as(stored: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type in which voxels are given out: native, and no truth values.
+
+    napari shows no image of truth values, and no labels.
+    """
+    return np.dtype("uint8") if stored.kind == "b" else stored.newbyteorder("=")
 
 
 def _ndim(sizes: list[int]) -> range:
@@ -90,8 +101,7 @@ def layout_of(
             return None
         dtype = np.dtype(metadata.dtype.to_native_dtype())
     else:
-        kinds = [type(codec).__name__ for codec in metadata.codecs]
-        if kinds != ["BytesCodec", "BloscCodec"]:
+        if not _is_one_frame(metadata.codecs):
             return None
         dtype = np.dtype(stored.dtype)
         endian = getattr(metadata.codecs[0].endian, "value", None)
@@ -101,3 +111,10 @@ def layout_of(
         return None
     z, y, x = axes
     return ChunkLayout(dtype, tuple(stored.chunks), (z, y, x))
+
+
+def _is_one_frame(codecs: tuple[Any, ...]) -> bool:
+    from zarr.codecs import BloscCodec, BytesCodec
+
+    kinds = (BytesCodec, BloscCodec)
+    return len(codecs) == 2 and all(map(isinstance, codecs, kinds))

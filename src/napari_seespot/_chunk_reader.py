@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -20,32 +20,38 @@ import numpy as np
 from napari_seespot import settings
 from napari_seespot._blosc_blocks import (
     HEAD_BYTES,
-    BlockTable,
+    blocksize_of,
     decode_frame,
+    fault_of,
     read_table,
+    table_bytes,
 )
 from napari_seespot._chunk_cache import ChunkCache, Piece
+from napari_seespot._chunk_frames import KeptFrames, fits, frame_of
 from napari_seespot._reading_pool import ReadingPool, Urgency
+from napari_seespot._requests import WholeObject, until
+from napari_seespot.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from napari_seespot._chunk_cache import PieceKey
+    from napari_seespot._chunk_frames import Frame
     from napari_seespot._level_array import ChunkIndex, LevelArray, Region
     from napari_seespot._reading_pool import Task
 
 __all__ = ["ChunkReader", "Want", "reader"]
 
-# A frame that is not larger than this comes faster in one go than in two steps.
-_SMALL_FRAME = 96 * 2**10
 # Chunks that decode to less are not worth a second request.
 _SMALL_CHUNK = 2**20
-# Once so much of a chunk's blocks is there, it is read as a whole: who steps through
-# z will want the others too.
+# Once so much of a chunk's blocks is there, it is read as a whole: who steps through z
+# will want the others too.
 _SHARE_BEFORE_WHOLE = 1 / 4
 # Who asks for more planes at once will not find them in one block.
 _PLANES_OF_A_BLOCK = 4
-_KEPT_TABLES = 50_000  # of about 3 kB
+_LONGEST_TABLE = 2**16
+CHUNK_SECONDS = 30.0  # for a chunk or planes of it, all requests together
+_SHARE_OF_TABLES = 1 / 8  # of the cache, at most
 _WHOLE = -1
 
 
@@ -72,13 +78,13 @@ class Want:
         return self.array.image.has_failed(self.array.level, self.chunk)
 
 
-@dataclass
-class _Frame:
-    """What is known about one chunk's frame."""
+class _Turn:
+    """Whose turn it is to read one thing, and what the last one met with."""
 
-    table: BlockTable
-    planes: int  # of each block
-    touched: set[int] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.waiting = 0
+        self.lost: OSError | None = None
 
 
 class ChunkReader:
@@ -93,9 +99,10 @@ class ChunkReader:
     def __init__(self, cache: ChunkCache, pool: ReadingPool) -> None:
         self.cache = cache
         self.pool = pool
-        self._frames: OrderedDict[tuple[str, ChunkIndex], _Frame | None] = OrderedDict()
+        self._frames = KeptFrames()
+        self._without_blocks: set[str] = set()  # arrays whose blocks cut planes
         self._lock = threading.Lock()
-        self._reading: dict[tuple[str, ChunkIndex], list[Any]] = {}
+        self._turns: dict[PieceKey, _Turn] = {}
         self._claims: dict[Hashable, int] = {}
         # Decoding lets go of Python's lock: more threads than cores would take
         # the window's share of them.
@@ -115,7 +122,7 @@ class ChunkReader:
         yield (want.array.token, want.chunk, _WHOLE)
         frame = self._frames.get((want.array.token, want.chunk))
         if frame is not None:
-            first = want.start // frame.planes * frame.planes
+            first = frame.unit_of(want.start) * frame.planes
             yield (want.array.token, want.chunk, first)
 
     def wants(self, array: LevelArray, region: Region) -> list[Want]:
@@ -173,44 +180,77 @@ class ChunkReader:
         )
 
     def task_key(self, want: Want) -> tuple[object, ...]:
-        """Return what tells that two askers want the same."""
-        frame = self._frames.get((want.array.token, want.chunk))
-        first = want.start if frame is None else want.start // frame.planes
-        several = want.stop - want.start > 1
-        return (want.array.token, want.chunk, _WHOLE if several else first)
+        """Return what tells that two askers want the same.
+
+        Others may want planes of the same block: each is a task of its own, and the
+        first of them reads the block.
+        """
+        return (want.array.token, want.chunk, want.start, want.stop)
 
     def read(self, want: Want) -> Piece:
         """Return the piece that holds the planes; read it now if need be.
+
+        All requests for it together may take `CHUNK_SECONDS`.
 
         Raises
         ------
         Exception
             Whatever the store or the codec raises.
         """
-        with self._alone(want):
+        key = (want.array.token, want.chunk)
+        with self._turn((*key, _WHOLE)):
             # Another thread may have read it while this one waited.
             piece = self.known(want)
             if piece is not None:
                 return piece
-            first, piece = self._block(want) or (_WHOLE, self._whole(want))
-            self.cache.put((want.array.token, want.chunk, first), piece)
-            return piece
+            end = time.monotonic() + CHUNK_SECONDS
+            with until(end):
+                frame, piece = self._frame(want)
+                if piece is None and frame is None:
+                    piece = self._whole(want)
+            if piece is not None:
+                return self._keep(want, piece)
+        assert frame is not None
+        with until(end):
+            return self._unit(want, frame)
 
     @contextmanager
-    def _alone(self, want: Want) -> Iterator[None]:
-        """Let no other thread read the same chunk."""
-        key = (want.array.token, want.chunk)
+    def _turn(self, key: PieceKey) -> Iterator[None]:
+        """Let no other thread read the same chunk, or the same block of it.
+
+        Who waited for one that could not reach the store is told the same: all of
+        them together shall not take longer than one.
+        """
         with self._lock:
-            entry = self._reading.setdefault(key, [threading.Lock(), 0])
-            entry[1] += 1
+            turn = self._turns.setdefault(key, _Turn())
+            turn.waiting += 1
         try:
-            with entry[0]:
-                yield
+            with turn.lock:
+                if turn.lost is not None:
+                    raise turn.lost
+                try:
+                    yield
+                except OSError as error:
+                    turn.lost = error
+                    raise
         finally:
             with self._lock:
-                entry[1] -= 1
-                if not entry[1]:
-                    del self._reading[key]
+                turn.waiting -= 1
+                if not turn.waiting:
+                    del self._turns[key]
+
+    def _keep(self, want: Want, piece: Piece) -> Piece:
+        """Keep a whole chunk, in the place of its blocks."""
+        token, chunk = want.array.token, want.chunk
+        self.cache.put((token, chunk, _WHOLE), piece)
+        frame = self._frames.get((token, chunk))
+        if frame is not None:
+            self._drop_units((token, chunk), frame)
+        return piece
+
+    def _drop_units(self, key: tuple[str, ChunkIndex], frame: Frame) -> None:
+        for unit in list(frame.touched):
+            self.cache.discard((*key, unit * frame.planes))
 
     # --- a chunk as a whole
 
@@ -225,105 +265,126 @@ class ChunkReader:
             data = array.read_bytes(want.chunk)
         if data is None:
             return _absent(array, shape)
-        with self._decoding:
-            decoded = decode_frame(data, array.layout.nbytes)
-            if decoded is not None:
-                self._forget_blocks(want)
-                return _piece(0, array.layout.unpacked(decoded, shape))
-        # zarr tells what is wrong with it, or reads it after all
-        return _piece(0, array.read_chunk(want.chunk))
+        fault = fault_of(data, array.layout.nbytes)
+        if fault is None:
+            with self._decoding:
+                decoded = decode_frame(data, array.layout.nbytes)
+                if decoded is not None:
+                    return _piece(0, array.layout.unpacked(decoded, shape))
+        raise ImageError(fault or "the chunk is damaged: Blosc cannot decode it")
 
-    def _forget_blocks(self, want: Want) -> None:
-        """Drop the blocks that the whole chunk takes the place of."""
-        token, chunk = want.array.token, want.chunk
-        frame = self._frames.get((token, chunk))
-        if frame is not None:
-            for block in frame.touched:
-                self.cache.discard((token, chunk, block * frame.planes))
+    # --- planes of it
 
-    # --- one block
+    def _frame(self, want: Want) -> tuple[Frame | None, Piece | None]:
+        """Return the frame whose unit is to be read, or the chunk if it came whole.
 
-    def _block(self, want: Want) -> tuple[int, Piece] | None:
-        """Return a piece that is smaller than the chunk, with its first plane.
-
-        None where the chunk is to be read as a whole.
+        Neither where the chunk is to be read as a whole.
         """
-        layout = want.array.layout
+        array, key = want.array, (want.array.token, want.chunk)
+        layout = array.layout
         if layout is None or not layout.plane_bytes or layout.nbytes < _SMALL_CHUNK:
-            return None
-        key = (want.array.token, want.chunk)
-        if key not in self._frames:
+            return None, None
+        if array.token in self._without_blocks or not array.image.folder.has_ranges:
+            return None, None
+        seen, frame = self._frames.look(key)
+        if not seen:
             if want.stop - want.start > _PLANES_OF_A_BLOCK:
-                return None
-            done = self._open_frame(want)
-            if done is not None:
-                return _WHOLE, done
-        frame = self._frames[key]
-        if frame is None:
-            return None
-        block = want.start // frame.planes
-        if (want.stop - 1) // frame.planes != block:
-            return None
-        frame.touched = {
-            kept for kept in frame.touched if (*key, kept * frame.planes) in self.cache
-        } | {block}
-        most = max(2, _SHARE_BEFORE_WHOLE * len(frame.table.spans))
-        if len(frame.touched) > most and self._has_room(layout.nbytes):
-            return None
-        return self._read_block(want, frame, block)
+                return None, None
+            frame, piece = self._open_frame(want)
+            if piece is not None:
+                return None, piece
+        if frame is None or frame.unit_of(want.start) != frame.unit_of(want.stop - 1):
+            return None, None
+        unit = frame.unit_of(want.start)
+        if frame.span_of(unit) is None:
+            return None, None
+        frame.touched = {n for n in frame.touched if self._has_unit(key, frame, n)}
+        frame.touched.add(unit)
+        most = max(2, _SHARE_BEFORE_WHOLE * frame.units)
+        whole = len(frame.touched) > most and self._has_room(layout.nbytes)
+        return (None if whole else frame), None
 
-    def _read_block(
-        self, want: Want, frame: _Frame, block: int
-    ) -> tuple[int, Piece] | None:
-        layout = want.array.layout
-        assert layout is not None
-        data = want.array.read_bytes(want.chunk, frame.table.span_of(block))
-        decoded = None if data is None else frame.table.decode(block, data)
-        if decoded is None:
-            return None  # reading the whole chunk tells what is wrong
-        first = block * frame.planes
-        planes = len(decoded) // layout.plane_bytes
-        depth, height, width = want.array.shape_of(want.chunk)
-        shape = (max(min(planes, depth - first), 0), height, width)
-        return first, _piece(first, layout.unpacked(decoded, shape))
+    def _has_unit(self, key: tuple[str, ChunkIndex], frame: Frame, unit: int) -> bool:
+        piece = (*key, unit * frame.planes)
+        return piece in self.cache or piece in self._turns
 
-    def _open_frame(self, want: Want) -> Piece | None:
-        """Find out where the blocks are; return the piece if that showed it whole."""
+    def _open_frame(self, want: Want) -> tuple[Frame | None, Piece | None]:
+        """Find out where the planes are; return the chunk if that showed it whole."""
         array = want.array
         assert array.layout is not None
         head = array.read_bytes(want.chunk, (0, HEAD_BYTES))
         if head is None:
-            return _absent(array, array.shape_of(want.chunk))
-        if len(head) < HEAD_BYTES:  # all there is
-            return self._whole(want, head)
-        plane = array.layout.plane_bytes
-        table = read_table(head, array.layout.nbytes, plane)
-        frame = None
-        if table is not None and table.blocksize % plane == 0:
-            worth_it = len(table.spans) >= 4 and table.cbytes > _SMALL_FRAME
-            frame = _Frame(table, table.blocksize // plane) if worth_it else None
-        self._keep_frame((array.token, want.chunk), frame)
-        return None
+            return None, _absent(array, array.shape_of(want.chunk))
+        if len(head) < HEAD_BYTES or isinstance(head, WholeObject):  # all there is
+            return None, self._whole(want, head)
+        nbytes, plane = array.layout.nbytes, array.layout.plane_bytes
+        needed = table_bytes(head, nbytes)
+        if needed and not fits(blocksize_of(head, plane), plane):
+            self._without_blocks.add(array.token)
+            return None, None
+        if len(head) < needed <= _LONGEST_TABLE:
+            head += array.read_bytes(want.chunk, (len(head), needed)) or b""
+        table = read_table(head, nbytes, plane)
+        frame = None if table is None else frame_of(table, plane)
+        gone = self._frames.put((array.token, want.chunk), frame)
+        for key, old in gone.items():  # nobody would find them any more
+            self._drop_units(key, old)
+        return frame, None
 
-    def _keep_frame(self, key: tuple[str, ChunkIndex], frame: _Frame | None) -> None:
-        with self._lock:
-            self._frames[key] = frame
-            if len(self._frames) > _KEPT_TABLES:
-                self._frames.popitem(last=False)
+    def _unit(self, want: Want, frame: Frame) -> Piece:
+        """Read the block, or the blocks, that hold the planes."""
+        unit = frame.unit_of(want.start)
+        first = unit * frame.planes
+        key = (want.array.token, want.chunk, first)
+        with self._turn(key):
+            piece = self.known(want)
+            if piece is None:
+                piece = self._read_unit(want, frame, unit, first)
+                if piece is not None:
+                    self.cache.put(key, piece)
+        if piece is not None:
+            return piece
+        with self._turn((*key[:2], _WHOLE)):
+            # reading the whole chunk tells what is wrong
+            return self.known(want) or self._keep(want, self._whole(want))
+
+    def _read_unit(
+        self, want: Want, frame: Frame, unit: int, first: int
+    ) -> Piece | None:
+        layout = want.array.layout
+        assert layout is not None
+        data = want.array.read_bytes(want.chunk, frame.span_of(unit))
+        with self._decoding:
+            decoded = None if data is None else frame.decode(unit, data)
+        if decoded is None:
+            return None
+        planes = len(decoded) // layout.plane_bytes
+        depth, height, width = want.array.shape_of(want.chunk)
+        shape = (max(min(planes, depth - first), 0), height, width)
+        return _piece(first, layout.unpacked(decoded, shape))
+
+    # --- what is kept
+
+    @property
+    def nbytes(self) -> int:
+        """What is kept now: pixels, and where they lie."""
+        return self.cache.nbytes + self._frames.nbytes
+
+    def limit(self, nbytes: int) -> None:
+        """Change how much is kept."""
+        self.cache.limit = nbytes
+        self._frames.limit = min(KeptFrames.LIMIT, int(nbytes * _SHARE_OF_TABLES))
 
     def forget(self, tokens: frozenset[str]) -> None:
         """Drop what a retry must ask for again."""
         self.cache.forget_absent(tokens)
-        with self._lock:
-            for key in [key for key in self._frames if key[0] in tokens]:
-                if self._frames[key] is None:
-                    del self._frames[key]
+        self._frames.forget_whole(tokens)
 
     def clear(self) -> None:
-        """Drop everything that is kept."""
+        """Drop everything."""
         self.cache.clear()
-        with self._lock:
-            self._frames.clear()
+        self._frames.clear()
+        self._without_blocks.clear()
 
 
 @contextmanager
@@ -355,5 +416,5 @@ def reader() -> ChunkReader:
         shared = _shared[pid]
     limit = settings.chunks_limit()
     if shared.cache.limit != limit:
-        shared.cache.limit = limit
+        shared.limit(limit)
     return shared

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_seespot._addresses import StorageOptions, join, kind_of, redact
-from napari_seespot._chunk_layout import layout_of
+from napari_seespot._chunk_layout import layout_of, shown_as
 from napari_seespot._chunk_reader import reader
 from napari_seespot._reading_pool import Urgency
 from napari_seespot._requests import reason
@@ -54,7 +54,7 @@ class LevelArray:
     shape, chunks : tuple of int
         Along z, y, x.
     dtype : numpy.dtype
-        In native byte order.
+        In native byte order; uint8 where truth values are stored.
     token : str
         Equal for arrays that hold the same, also of two images.
     layout : ChunkLayout or None
@@ -71,7 +71,7 @@ class LevelArray:
         self.axes = tuple(names.index(n) if n in names else None for n in "zyx")
         self.shape = self._along_zyx(self.stored.shape)
         self.chunks = self._along_zyx(self.stored.chunks)
-        self.dtype = np.dtype(self.stored.dtype).newbyteorder("=")
+        self.dtype = shown_as(np.dtype(self.stored.dtype))
         self._check_chunks()
         self.token = self._identity()
         self.layout = layout_of(self.stored, self.axes)
@@ -152,7 +152,7 @@ class LevelArray:
     def fill_value(self) -> Any:
         """What a chunk holds that the store does not have."""
         value = self.stored.fill_value
-        return 0 if value is None else value
+        return self.dtype.type(0 if value is None else value)
 
     def _identity(self) -> str:
         level = self.image.pyramid.levels[self.level]

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -16,9 +19,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from napari_seespot._addresses import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["Answer", "Span", "answer_of", "get", "get_local", "patiently", "reason"]
+    from napari_seespot._lines import Line
+
+__all__ = [
+    "Answer",
+    "Span",
+    "WholeObject",
+    "answer_of",
+    "get",
+    "get_local",
+    "patiently",
+    "reason",
+    "seconds_left",
+    "until",
+]
 
 Span: TypeAlias = tuple[int | None, int | None]
 """Bytes of an object as a slice tells them: (0, 10), (10, None) or (-10, None)."""
@@ -27,7 +43,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 3
 FIRST_PAUSE = 0.2  # s, three times as long before each further attempt
-DEADLINE = 30.0  # s for one small object or chunk, all attempts together
+DEADLINE = 30.0  # s for one small object, all attempts together
 CONNECT_SECONDS = 5
 READ_SECONDS = 10
 # Kinds of failure that another attempt does not mend.
@@ -41,6 +57,38 @@ _FINAL_ERRNOS = {
     errno.EPERM,
 }
 _TRANSIENT_STATUS = {408, 425, 429}
+
+
+# By when all requests of one piece of work must be done, in time.monotonic(). It goes
+# along into the event loops of fsspec and of zarr.
+_end: ContextVar[float | None] = ContextVar("end", default=None)
+
+
+@contextmanager
+def until(end: float) -> Iterator[None]:
+    """Let all requests of a `with` block together take no longer.
+
+    Parameters
+    ----------
+    end : float
+        In seconds of `time.monotonic`; an earlier one that holds already stays.
+    """
+    known = _end.get()
+    token = _end.set(end if known is None else min(end, known))
+    try:
+        yield
+    finally:
+        _end.reset(token)
+
+
+def seconds_left() -> float | None:
+    """Return what `until` leaves; None where nothing limits it."""
+    end = _end.get()
+    return None if end is None else max(end - time.monotonic(), 0.0)
+
+
+class WholeObject(bytes):
+    """All of an object, where a part was asked for: the store knows no ranges."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +112,7 @@ class Answer:
 
 
 async def get(fs: Any, path: str, span: Span | None) -> bytes:
-    """Return the bytes of one object, by one GET.
+    """Return the bytes of one object, by one GET; `WholeObject` if it gives no part.
 
     Raises
     ------
@@ -75,7 +123,8 @@ async def get(fs: Any, path: str, span: Span | None) -> bytes:
         return await _get_http(fs, path, span)
     start, stop = span or (None, None)
     data: bytes = await fs._cat_file(path, start=start, end=stop)
-    return data
+    too_long = stop is not None and len(data) > stop - (start or 0)
+    return WholeObject(data) if too_long else data
 
 
 async def _get_http(fs: Any, url: str, span: Span | None) -> bytes:
@@ -94,9 +143,7 @@ async def _get_http(fs: Any, url: str, span: Span | None) -> bytes:
             code = errno.EIO if mends else errno.EINVAL
             raise OSError(code, f"HTTP status {status} {response.reason}")
         body: bytes = await response.read()
-    if span is not None and status == 200:
-        return body[slice(*span)]
-    return body
+    return WholeObject(body) if span is not None and status == 200 else body
 
 
 def _range_header(span: Span) -> str:
@@ -130,20 +177,45 @@ def _is_final(error: Exception) -> bool:
 
 
 async def patiently(
-    request: Callable[[], Awaitable[T]], deadline: float | None = DEADLINE
+    request: Callable[[], Awaitable[T]],
+    deadline: float | None = DEADLINE,
+    line: Line | None = None,
+    attempts: int | None = None,
 ) -> T:
-    """Await a request; again, after a pause, where that may help."""
+    """Await a request; again, after a pause, where that may help.
+
+    Parameters
+    ----------
+    request : callable
+    deadline : float or None
+        Seconds for all attempts; `until` may leave less.
+    line : Line, optional
+        What is asked whether the store can be reached, and told.
+    attempts : int, optional
+        `ATTEMPTS` where it is left out.
+    """
+    attempts = attempts or ATTEMPTS
     clock = asyncio.get_running_loop().time
-    end = None if deadline is None else clock() + deadline
+    limits = [limit for limit in (deadline, seconds_left()) if limit is not None]
+    end = clock() + min(limits) if limits else None
     pause = FIRST_PAUSE
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, attempts + 1):
+        if line is not None:
+            line.check()
+        begin = time.monotonic()
         try:
             async with asyncio.timeout_at(end):
-                return await request()
+                answer = await request()
         except Exception as error:
             late = end is not None and clock() + pause >= end
-            if _is_final(error) or attempt == ATTEMPTS or late:
+            if line is not None:
+                line.note(error, begin)
+            if _is_final(error) or attempt == attempts or late:
                 raise
+        else:
+            if line is not None:
+                line.note(None, begin)
+            return answer
         await asyncio.sleep(pause)
         pause *= 3
     raise AssertionError("unreachable")  # the last attempt returns or raises

@@ -45,6 +45,7 @@ __all__ = [
     "StorageError",
     "StorageOptions",
     "ask_many",
+    "bucket_of",
     "close_all",
     "filesystem",
     "join",
@@ -53,7 +54,6 @@ __all__ = [
     "read_bytes",
     "read_many",
     "redact",
-    "unsigned_bucket",
 ]
 
 # fsspec, s3fs and botocore ship no types: hence the ignored imports below.
@@ -176,16 +176,18 @@ def filesystem(
     return _Root.of(address, storage).fs(), address.removeprefix("s3://")
 
 
-def unsigned_bucket(
+def bucket_of(
     uri: str, storage: StorageOptions | None
 ) -> tuple[str, StorageOptions] | None:
-    """Return bucket and resolved options of what is read without credentials.
+    """Return the bucket of an address, and options that say whether it wants signing.
 
-    None for what is not in S3, and for a bucket that wants them.
+    None for what is not in S3.
     """
     root = _Root.of(uri, storage)
     signed = root.options.anonymous is False or (root.name, root.options) in _signed
-    return None if root.kind != "s3" or signed else (root.name, root.options)
+    if root.kind != "s3":
+        return None
+    return root.name, replace(root.options, anonymous=not signed)
 
 
 def ask_many(
