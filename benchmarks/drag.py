@@ -1,9 +1,9 @@
 """A range's slider dragged over 8 million spots: pictures a second, plot and viewer.
 
-The window is as a user has it: image, spots, the docks Spots and Channel pairs. The
-lower end of r goes from 0.2 to 0.8 in steps as fast as the window takes them, for
-some seconds. A picture counts when it is on the screen and shows another range than
-the one before; the slower of plot and viewer is the value.
+The window is as a user has it: image, spots, the docks Filters, Channel pairs and,
+behind it, Spots. The lower end of r goes from 0.2 to 0.8 in steps as fast as the window
+takes them, for some seconds. A picture counts when it is on the screen and shows
+another range than the one before; the slower of plot and viewer is the value.
 
 Run ``python benchmarks/drag.py [n_spots]`` with a screen (xvfb will do).
 """
@@ -22,6 +22,7 @@ from napari_seespot.session import Session
 from napari_seespot.viewing import show_session
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets.channel_pairs import ChannelPairsWidget
+from napari_seespot.widgets.filters import FiltersWidget
 
 SECONDS = 4.0
 TARGET = 8.0  # pictures a second
@@ -84,7 +85,9 @@ def main(n: int) -> None:
     session = Session(make_dataset(n))
     show_session(window.viewer, session, (), defer=once)
     session.viewing.finish()
-    docks = window.viewer.window.dock_widgets
+    viewer = window.viewer
+    viewer.window.add_dock_widget(FiltersWidget(viewer), area="left", name="Filters")
+    docks = viewer.window.dock_widgets
     dock = next(d for d in docks.values() if isinstance(d, ChannelPairsWidget))
     window.settle(3)
     drag = Drag(window, session, dock)
