@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, Label, LineEdit, ProgressBar, PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QSizePolicy
 
 # Each binding's own, under conditions that mypy cannot follow.
 from qtpy.QtGui import QShortcut  # type: ignore[attr-defined]  # isort: skip
@@ -23,6 +22,7 @@ from napari_seespot.widgets._review_table import RateTable
 from napari_seespot.widgets._review_text import plan_text, result_text, spot_text
 from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Worker
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,7 @@ class ReviewWidget(SessionDock):
         for part in (self.judge_box, note):
             part.margins = (0, 0, 0, 0)
         for label in (self.plan, self.spot, self.result):
-            _wrap(label)
+            wrap(label)
         self.progress.native.setFormat("%v of %m")
         self._body.native.layout().addStretch(1)
         self.add_scrolled(self._body)
@@ -365,11 +365,3 @@ def _row(*widgets: Any) -> Container[Any]:
     )
     row.margins = (0, 0, 0, 0)
     return row
-
-
-def _wrap(label: Label) -> None:
-    """Let a label take the whole width, and as many lines as it needs then."""
-    policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-    policy.setHeightForWidth(True)
-    label.native.setWordWrap(True)
-    label.native.setSizePolicy(policy)
