@@ -136,3 +136,15 @@ def test_many_at_once_and_threads_end(monkeypatch):
         thread.join(10)
     assert pool._alive == 0
     assert pool.submit("late", lambda: 5, Urgency.NOW, "me").wait(10)
+
+
+def test_a_burst_is_not_left_to_the_one_thread_that_sleeps():
+    pool = ReadingPool(threads=8)
+    assert pool.submit("first", lambda: None, Urgency.NOW, "me").wait(10)
+    together = threading.Barrier(8)
+    # each waits for the others: one after another, none would end
+    tasks = [
+        pool.submit(k, lambda: together.wait(10), Urgency.NOW, "me") for k in range(8)
+    ]
+    assert all(task.wait(20) for task in tasks)
+    assert not any(task.error for task in tasks)

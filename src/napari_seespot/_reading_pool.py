@@ -141,7 +141,9 @@ class ReadingPool:
         heapq.heappush(self._queue, entry)
         if self._sleeping:
             self._changed.notify()
-        elif self._alive < self.threads:
+        # One that was woken still counts as sleeping until it runs: of a burst,
+        # only so many can be left to those that sleep.
+        if len(self._queue) > self._sleeping and self._alive < self.threads:
             self._alive += 1
             threading.Thread(
                 target=self._work, name="seespot-reading", daemon=True
