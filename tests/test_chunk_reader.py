@@ -143,6 +143,18 @@ def test_one_plane_reads_a_block(tmp_path, reads):
     assert len(reads) == 2
 
 
+def test_a_plane_of_a_dask_array_reads_a_block_too(tmp_path, reads):
+    values = voxels((128, 128, 128))
+    array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))
+    lazy = array.image.levels[0]
+    np.testing.assert_array_equal(lazy[17].compute(), values[17])
+    np.testing.assert_array_equal(lazy[70, 5:9, ::2].compute(), values[70, 5:9, ::2])
+    assert [span is None for _, span in reads] == [False] * 4
+    np.testing.assert_array_equal(lazy[1:127].sum(axis=0).compute(),
+                                  values[1:127].sum(axis=0))  # fmt: skip
+    assert len(reads) == 6  # and whole chunks
+
+
 def test_several_blocks_become_a_whole_chunk(tmp_path, reads):
     values = voxels((64, 128, 128))
     array = write(tmp_path / "a.zarr", values, (64, 128, 128), **blosc(3))

@@ -238,6 +238,34 @@ def test_slices(tmp_path, index):
     np.testing.assert_array_equal(image._arrays[0][index], wanted)
 
 
+@pytest.mark.parametrize(
+    "index",
+    [np.s_[[3, 19, 0]], np.s_[5, [30, 2]], np.s_[..., np.array([40, -1])],
+     np.s_[:, np.arange(37) % 5 == 0, 3], np.s_[[], 2], np.s_[2:9, :, [7]]],
+)  # fmt: skip
+def test_lists_of_places(tmp_path, index):
+    stored = write(tmp_path / "a.zarr", voxels((1, 1, 20, 37, 41)))
+    image = open_image(tmp_path / "a.zarr")
+    wanted = stored[0][0, 0][index]
+    np.testing.assert_array_equal(image.levels[0][index].compute(), wanted)
+    np.testing.assert_array_equal(image._arrays[0][index], wanted)
+
+
+def test_points_of_a_dask_array(tmp_path):
+    stored = write(tmp_path / "a.zarr", voxels((1, 1, 20, 37, 41)))
+    image = open_image(tmp_path / "a.zarr")
+    points = [3, 17, 0], [30, 2, 36], [40, 1, 20]
+    wanted = stored[0][0, 0][points]
+    np.testing.assert_array_equal(image.levels[0].vindex[points].compute(), wanted)
+    np.testing.assert_array_equal(image._arrays[0][points], wanted)
+
+
+def test_a_list_out_of_range(tmp_path):
+    write(tmp_path / "a.zarr", voxels((1, 1, 4, 5, 6)))
+    with pytest.raises(IndexError):
+        open_image(tmp_path / "a.zarr")._arrays[0][[1, 4]]
+
+
 def test_index_out_of_range(tmp_path):
     write(tmp_path / "a.zarr", voxels((1, 1, 4, 5, 6)))
     array = open_image(tmp_path / "a.zarr")._arrays[0]

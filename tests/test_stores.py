@@ -7,8 +7,12 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
+from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import boto3
@@ -16,8 +20,19 @@ import numpy as np
 import pytest
 import zarr
 from moto.server import ThreadedMotoServer
+from numcodecs import Blosc
 
-from napari_seespot import _requests, _stores
+from napari_seespot import (
+    _chunk_reader,
+    _fast_ranges,
+    _lines,
+    _requests,
+    _stores,
+    _zarr_store,
+)
+from napari_seespot._chunk_reader import reader
+from napari_seespot._fast_ranges import FastBucket, fast_bucket
+from napari_seespot._lines import Line
 from napari_seespot._stores import (
     StorageError,
     StorageOptions,
@@ -58,6 +73,7 @@ class Server(ThreadingHTTPServer):
         self.running = self.most = 0
         self.lock = threading.Lock()
         self.barrier = None
+        self.released = threading.Event()  # lets go what hangs
 
     def handle_error(self, request, client_address):
         """Say nothing of connections that a test cuts."""
@@ -95,11 +111,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, server, path, fault):
         body = server.files.get(path)
-        if fault == "drop":
+        if fault in ("drop", "hang"):
+            if fault == "hang":
+                server.released.wait(30)
             self.close_connection = True
             return
         if isinstance(fault, int):
-            return self.send(fault, self.xml("SlowDown" if fault == 503 else "Fault"))
+            code = {503: "SlowDown", 403: "AccessDenied"}.get(fault, "Fault")
+            return self.send(fault, self.xml(code))
         if server.private and "Authorization" not in self.headers:
             return self.send(403, self.xml("AccessDenied"))
         if body is None:
@@ -154,6 +173,7 @@ def server():
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield server
+    server.released.set()
     _stores.close_all()  # else a kept connection keeps a handler waiting
     server.shutdown()
     server.server_close()
@@ -628,6 +648,302 @@ def test_a_page_where_metadata_should_be(server):
     server.files["/a.zarr/.zattrs"] = b"<html>Sign in</html>"
     with pytest.raises(ImageError, match="is not JSON"):
         ChannelImage.open(f"{server.url}/a.zarr", channel="488")
+
+
+# --- chunks by blocks, and obstore
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory):
+    """One level of two Blosc chunks that can be read by planes: files, and voxels."""
+    root = tmp_path_factory.mktemp("blocks")
+    values = np.random.default_rng(0).gamma(2.0, 40.0, (128, 128, 128)).astype("uint16")
+    array = zarr.create_array(
+        root / "a.zarr", name="0", shape=values.shape, chunks=(64, 128, 128),
+        dtype="uint16", zarr_format=2, compressors=Blosc("zstd", 3, Blosc.SHUFFLE),
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+    )  # fmt: skip
+    array[...] = values
+    files = {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+    return files, values
+
+
+CHUNK = "/bucket/a.zarr/0/0/0/0"
+
+
+@pytest.fixture(params=["http", "s3fs", "obstore"])
+def planes(request, server, bucket, blocks, monkeypatch):
+    """The level with blocks, opened, and how it is read."""
+    serve(server, blocks[0], "/bucket")
+    monkeypatch.setenv("NAPARI_SEESPOT_OBSTORE", str(int(request.param == "obstore")))
+    root, storage = bucket
+    if request.param == "http":
+        root, storage = f"{server.url}/bucket", None
+    reader().clear()
+    image = ChannelImage.open(f"{root}/a.zarr", channel="488", storage=storage)
+    server.requests.clear()
+    yield image.arrays[0]
+    reader().clear()
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """(key, error or None) of what obstore was asked for."""
+    seen = []
+    for name in ("read", "read_async"):
+        monkeypatch.setattr(FastBucket, name, noted(getattr(FastBucket, name), seen))
+    return seen
+
+
+def noted(read, seen):
+    @contextmanager
+    def note(path):
+        try:
+            yield
+        except Exception as error:
+            seen.append((path, type(error)))
+            raise
+        seen.append((path, None))
+
+    def plain(self, path, span):
+        with note(path):
+            return read(self, path, span)
+
+    async def awaited(self, path, span):
+        with note(path):
+            return await read(self, path, span)
+
+    return awaited if asyncio.iscoroutinefunction(read) else plain
+
+
+def test_planes_come_by_ranges(planes, server, blocks, hurried, request):
+    _, values = blocks
+    for z in (7, 30, 6, 127):
+        np.testing.assert_array_equal(planes[z], values[z])
+    assert planes.image.failures == set()
+    spans = [span for _, _, span in server.requests]
+    assert len(spans) == 2 + 1 + 0 + 2  # head and block, block, none, head and block
+    assert all(span is not None for span in spans)
+    uses_obstore = "obstore" in request.node.callspec.id
+    assert len(hurried) == (5 if uses_obstore else 0)
+    assert all(error is None for _, error in hurried)
+
+
+@pytest.mark.parametrize("fault", [500, 503, "drop", "short"])
+def test_a_plane_survives_a_passing_fault(planes, server, blocks, fault):
+    server.faults[CHUNK] = [fault, fault]
+    np.testing.assert_array_equal(planes[7], blocks[1][7])
+    assert len(server.requests) in (4, 5)  # aiohttp repeats on a connection it kept
+    assert planes.image.failures == set()
+
+
+@pytest.mark.parametrize("fault", [503, "drop"])
+def test_a_plane_that_fails_for_good_is_tried_three_times(planes, server, fault):
+    server.faults[CHUNK] = [fault] * 100
+    assert not planes[7].any()
+    assert len(server.requests) in ((3,) if fault == 503 else (3, 4, 5, 6))
+    ((level, chunk, _),) = planes.image.failures
+    assert (level, chunk) == (0, (0, 0, 0))
+
+
+def test_a_refused_plane_is_a_failure(planes, server):
+    server.faults[CHUNK] = [403] * 100
+    assert not planes[7].any()
+    ((*_, why),) = planes.image.failures
+    assert why in ("access denied (403)", "Access Denied", "AccessDenied"), why
+
+
+def test_an_absent_chunk_of_an_image_that_is_there(planes, server, blocks):
+    del server.files[CHUNK]
+    assert not planes[7].any()
+    assert planes.image.failures == set()
+    assert [path for _, path, _ in server.requests] == [
+        CHUNK, "/bucket/a.zarr/0/.zarray",
+    ]  # fmt: skip
+    del server.files["/bucket/a.zarr/0/1/0/0"]
+    assert not planes[70].any()  # nobody looks again so soon
+    assert len(server.requests) == 3
+
+
+def test_an_image_that_is_gone_is_no_black_image(planes, server, blocks):
+    files, server.files = server.files, {}
+    assert not planes[7].any()
+    ((*_, why),) = planes.image.failures
+    assert why == "the image is no longer there: 0/.zarray is absent"
+    server.files = files
+    planes.image.retry()
+    np.testing.assert_array_equal(planes[7], blocks[1][7])
+
+
+def test_a_folder_that_is_gone_is_no_black_image(tmp_path, blocks):
+    for name, body in blocks[0].items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    image = ChannelImage.open(tmp_path / "a.zarr", channel="488")
+    (tmp_path / "a.zarr").rename(tmp_path / "b.zarr")
+    assert not image.arrays[0][7].any()
+    ((*_, why),) = image.failures
+    assert "no longer there" in why
+
+
+def test_a_server_without_ranges_is_asked_once_a_chunk(server, blocks):
+    files, values = blocks
+    serve(server, files)
+    server.ranges = False
+    image = ChannelImage.open(f"{server.url}/a.zarr", channel="488")
+    server.requests.clear()
+    reader().clear()
+    for z in range(0, 128, 4):
+        np.testing.assert_array_equal(image.arrays[0][z], values[z])
+    spans = [span for _, _, span in server.requests]
+    assert spans == ["bytes=0-1023", None]  # after the first it is known
+    server.ranges = True
+    reader().clear()
+    image.retry()
+    np.testing.assert_array_equal(image.arrays[0][7], values[7])
+    assert all(span is not None for _, _, span in server.requests[2:])
+
+
+def test_obstore_reads_what_zarr_decodes_too(server, bucket, pyramids, hurried):
+    files, values = pyramids  # of zstd
+    serve(server, files, "/bucket")
+    root, storage = bucket
+    image = ChannelImage.open(
+        f"{root}/channel_488.zarr", channel="488", storage=storage
+    )
+    np.testing.assert_array_equal(image.levels[0].compute(), values)
+    assert len(hurried) == 8
+    assert all(error is None for _, error in hurried)
+
+
+def test_obstore_signs_with_what_botocore_finds(
+    server, bucket, blocks, hurried, credentials
+):
+    files, values = blocks
+    serve(server, files, "/bucket")
+    server.private = True
+    root, storage = bucket
+    reader().clear()
+    image = ChannelImage.open(f"{root}/a.zarr", channel="488", storage=storage)
+    np.testing.assert_array_equal(image.arrays[0][7], values[7])
+    assert [error for _, error in hurried] == [None, None]
+
+
+def test_obstore_is_given_up_for_a_minute(server, bucket, blocks, monkeypatch):
+    serve(server, blocks[0], "/bucket")
+    clock = [1000.0]
+    monkeypatch.setattr(
+        _fast_ranges, "time", SimpleNamespace(monotonic=lambda: clock[0])
+    )
+    _, storage = bucket
+    fast = fast_bucket("bucket", replace(storage, anonymous=True))
+    key = "a.zarr/0/0/0/0"
+    server.faults[CHUNK] = [503] * 4
+    for _ in range(4):
+        with pytest.raises(Exception, match=r"503"):
+            fast.read(key, (0, 9))
+    assert not fast.gave_up  # a store that is busy is no fault of this way
+    server.faults[CHUNK] = ["drop"] * 99
+    for _ in range(3):
+        with pytest.raises(Exception, match=r"."):
+            fast.read(key, (0, 9))
+    assert fast.gave_up
+    clock[0] += 61
+    assert not fast.gave_up
+    with pytest.raises(Exception, match=r"."):
+        fast.read(key, (0, 9))
+    assert fast.gave_up  # one failure more is enough
+    fast.forgive()
+    assert not fast.gave_up
+    server.faults.clear()
+    assert fast.read(key, (2, 5)) == server.files[CHUNK][2:5]
+    assert fast.read(key, (-5, None)) == server.files[CHUNK][-5:]
+    assert fast.read(key, (9, None)) == server.files[CHUNK][9:]
+    assert fast.read(key, None) == server.files[CHUNK]
+    with pytest.raises(FileNotFoundError):
+        fast.read("nothing", None)
+
+
+# --- how long it may take
+
+
+@pytest.mark.parametrize("files", ["blocks", "pyramids"])
+def test_all_requests_of_a_chunk_share_one_time_limit(
+    server, request, files, monkeypatch
+):
+    """Also those of zarr, in its own event loop."""
+    monkeypatch.setattr(_chunk_reader, "CHUNK_SECONDS", 0.5)
+    files = request.getfixturevalue(files)[0]
+    serve(server, files)
+    name = next(iter(sorted(files))).partition("/")[0]
+    image = ChannelImage.open(f"{server.url}/{name}", channel="488")
+    (path,) = (p for p in server.files if re.search(f"{name}/0/(0/0/)?0/0/0$", p))
+    server.requests.clear()
+    server.faults[path] = ["hang"] * 9
+    reader().clear()
+    begin = time.monotonic()
+    assert not image.arrays[0][3, :9, :9].any()
+    assert time.monotonic() - begin < 10  # not three times 30
+    assert len(server.requests) == 1
+    ((*_, why),) = image.failures
+    assert why == "no answer in time"
+
+
+def test_the_time_left():
+    assert _requests.seconds_left() is None
+    with _requests.until(time.monotonic() + 50):
+        assert 40 < _requests.seconds_left() <= 50
+        with _requests.until(time.monotonic() + 500):
+            assert _requests.seconds_left() <= 50
+    assert _requests.seconds_left() is None
+
+
+def test_a_lost_line_is_closed_and_tried_again():
+    clock = [100.0]
+    line = Line(clock=lambda: clock[0])
+    for _ in range(_lines.LOST):
+        line.check()
+        line.note(ConnectionResetError(), clock[0])
+    line.check()  # all of them in one moment: another try may help
+    clock[0] += 4
+    line.note(TimeoutError(), clock[0] - 4)
+    assert line.closed
+    with pytest.raises(ConnectionError, match="cannot be reached"):
+        line.check()
+    clock[0] += _lines.PAUSE
+    line.check()  # one finds out
+    with pytest.raises(ConnectionError):
+        line.check()
+    line.note(PermissionError(), clock[0])  # that is an answer
+    assert not line.closed
+    line.check()
+
+
+def test_a_dead_server_is_not_waited_for_by_each_chunk(server, pyramids, monkeypatch):
+    files, _ = pyramids
+    serve(server, files)
+    image = ChannelImage.open(f"{server.url}/channel_488.zarr", channel="488")
+    monkeypatch.setattr(_lines, "LOST_SECONDS", 0.0)
+    tries = []
+
+    async def dead(*_):
+        tries.append(1)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(_zarr_store, "get", dead)
+    for array in image.arrays:
+        array[...]
+    assert len(image.failures) == 8 + 5
+    assert _lines.LOST <= len(tries) < 13 * 3 / 2
+    assert any("cannot be reached" in why for *_, why in image.failures)
+    monkeypatch.undo()
+    image.retry()
+    assert image.arrays[5][...].any()
 
 
 # --- web servers

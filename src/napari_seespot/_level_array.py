@@ -183,11 +183,14 @@ class LevelArray:
     # --- what others ask for
 
     def __getitem__(self, key: object) -> np.ndarray[Any, Any]:
-        """Return voxels; integers and slices, as dask asks for them.
+        """Return voxels; integers, slices and lists of them, as dask asks for them.
 
         Waits until all of them are there. Chunks that cannot be read are fill
         value, and recorded.
         """
+        if any(isinstance(part, list | np.ndarray) for part in _parts(key)):
+            box, picked = _box_of(key, self.shape)
+            return np.asarray(self[box][picked])
         region, rest = split_index(key, self.shape)
         wants = reader().wants(self, region)
         if len(wants) == 1:
@@ -318,6 +321,32 @@ def split_index(
             rest.append(0)
     z, y, x = region
     return (z, y, x), tuple(rest)
+
+
+def _parts(key: object) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _box_of(
+    key: object, shape: tuple[int, int, int]
+) -> tuple[tuple[slice, ...], tuple[Any, ...]]:
+    """Return the box that an index with lists touches, and the index within it."""
+    parts = list(_parts(key))
+    if any(part is Ellipsis for part in parts):
+        at = next(n for n, part in enumerate(parts) if part is Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (len(shape) - len(parts) + 1)
+    box, picked = [], []
+    for part, length in zip(parts, shape, strict=False):
+        if isinstance(part, slice):
+            box.append(part)
+            picked.append(slice(None))
+            continue
+        # numpy's own rules for what is negative, too large, or no number
+        places = np.arange(length)[part]
+        low = int(places.min()) if places.size else 0
+        box.append(slice(low, int(places.max()) + 1 if places.size else 0))
+        picked.append(places - low)
+    return tuple(box), tuple(picked)
 
 
 def _common(a: Region, b: Region) -> Region:

@@ -311,7 +311,9 @@ class ChannelImage:
             name=f"seespot-{array.token}",
             lock=False,
             asarray=True,
-            fancy=False,
+            # dask hands slices on to arrays that take lists too: a plane asks for
+            # the blocks that hold it, not for its chunks
+            fancy=True,
             inline_array=True,
             meta=np.empty((0, 0, 0), dtype=array.dtype),
         )
