@@ -170,6 +170,11 @@ class SpotOverlay:
         return self._pool.rows
 
     @property
+    def sight(self) -> Sight | None:
+        """What the viewer looks at now; None where it does not show our axes."""
+        return look(self._viewer, self._scale, self._translate, self._extent)
+
+    @property
     def budget(self) -> int:
         """How many points are drawn at most, now."""
         self._budget.fix(self._session.view.max_points)
@@ -209,7 +214,7 @@ class SpotOverlay:
         if self._mark.layer in self._viewer.layers:
             view = self._session.view
             self._mark.show(self._session.position(row), view.point_size_um)
-            self._mark.see(self._look(), view.slab_planes)
+            self._mark.see(self.sight, view.slab_planes)
 
     def row_at(self, place: int | None) -> int | None:
         """Return the table's row behind a point of the layer."""
@@ -220,7 +225,7 @@ class SpotOverlay:
         if self._closed:
             return
         view = self._session.view
-        sight = self._look()
+        sight = self.sight
         self._mark.see(sight, view.slab_planes)
         usable = self._has_points or (self._has_raster and sight and sight.flat)
         if sight is None or sight.empty or not usable:
@@ -229,9 +234,6 @@ class SpotOverlay:
             self._draw_slab(view, sight)
         else:
             self._draw_volume(view, sight)
-
-    def _look(self) -> Sight | None:
-        return look(self._viewer, self._scale, self._translate, self._extent)
 
     def _draw_slab(self, view: View, sight: Sight) -> None:
         # Ranges are looked at in the slab only: a slider that is dragged must not

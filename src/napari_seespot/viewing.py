@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from napari_seespot.cell_picking import CellPicker
 from napari_seespot.image_layers import ImageLayers
 from napari_seespot.keys import offer_keys
 from napari_seespot.overlay import SpotOverlay
+from napari_seespot.spot_picking import SpotPicker
 from napari_seespot.turns import Turns
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class Viewing:
         self.overlay: Any = None
         self.images: Any = None
         self._cells: CellPicker | None = None
+        self.picker: Any = None
         self.borrowed: list[Any] = []
         self._window_is_gone = False
         self.turns = Turns()
@@ -121,11 +122,11 @@ class Viewing:
         session.dock_wanted.connect(self._raise_dock)
         offer_keys()
         self._cells = CellPicker(viewer, session)
+        self.picker = SpotPicker(viewer, session)
         if hasattr(viewer, "window"):
             # napari tells nobody that a window was closed; its menu bar is public.
             window = viewer.window.main_menu.window()
             window.destroyed.connect(self._on_window_gone)
-        self.overlay.points.mouse_drag_callbacks.append(self._pick)
         # So that napari's status bar tells about the spot under the pointer.
         viewer.layers.selection.active = self.overlay.points
         if first:
@@ -193,19 +194,6 @@ class Viewing:
         self.viewer.scene.camera.center = place.center
         self.viewer.scene.camera.zoom = place.zoom
 
-    def _pick(self, layer: Any, event: Any) -> None:
-        """Mark the spot under a click."""
-        place = layer.get_value(
-            event.position,
-            view_direction=event.view_direction,
-            dims_displayed=event.dims_displayed,
-            world=True,
-        )
-        row = self.overlay.row_at(place)
-        if row is not None:
-            self.overlay.mark(row)
-            self.session.picked.emit(row)
-
     def _on_window_gone(self, *_: Any) -> None:
         """End with the window; its viewer has nothing left to draw on."""
         self._window_is_gone = True
@@ -217,13 +205,12 @@ class Viewing:
         self.session.dock_wanted.disconnect(self._raise_dock, missing_ok=True)
         if self._cells is not None:
             self._cells.close()
+        if self.picker is not None:
+            self.picker.close()
         self.turns.clear()
         sessions.forget(self.viewer, self.session)
         if self.overlay is not None:
             self.overlay.close(window_is_gone=self._window_is_gone)
-            # napari may keep the layer for a while, and all of us with it.
-            with suppress(ValueError):
-                self.overlay.points.mouse_drag_callbacks.remove(self._pick)
         if self.images is not None:
             self.images.close()
         if not self._window_is_gone:
