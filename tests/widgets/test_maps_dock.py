@@ -1,13 +1,15 @@
 """The Maps dock: its layer lies where the spots are, and goes when it goes."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from qtpy.compat import isalive
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QDockWidget, QToolTip
+from tests._mouse import click
 
 import napari_seespot as nss
 from napari_seespot import sessions
@@ -158,35 +160,110 @@ def test_the_hottest_tiles_are_listed_and_lead_there(dock, session, model):
     assert model.scene.camera.center[-2:] == pytest.approx(world[-2:])
 
 
-def click(layer, start, end=None):
-    """Press, perhaps move, and let go over a layer, as napari does."""
-    event = SimpleNamespace(type="mouse_press", position=start)
-    for callback in layer.mouse_drag_callbacks:
-        drag = callback(layer, event)
-        next(drag)
-        if end is not None:
-            event.type, event.position = "mouse_move", end
-            next(drag)
-        event.type = "mouse_release"
-        with pytest.raises(StopIteration):
-            next(drag)
-
-
-def test_a_click_on_a_tile_goes_there(dock, session, model):
-    layer = dock._layer.layer
+def hot_place(dock, model):
+    """Return a place in the world beside the middle of the hottest tile."""
     hot = dock.table.frame.iloc[0]
     y0, x0 = dock._layer._origin
-    start = (model.dims.point[0], y0 + hot["y_um"] + 0.1, x0 + hot["x_um"] - 0.1)
-    before = model.scene.camera.center
-    click(layer, start, (start[0], start[1] + 5, start[2]))  # the picture was moved
+    middle = (y0 + hot["y_um"], x0 + hot["x_um"])
+    return middle, (model.dims.point[0], middle[0] + 0.3, middle[1] - 0.3)
+
+
+@pytest.mark.parametrize("active", ["Spots", "Map: spots a tile", "488 · Crh", None])
+def test_a_click_on_a_tile_goes_there(dock, session, model, active):
+    layers = {layer.name: layer for layer in model.layers}
+    model.layers.selection.active = layers.get(active)
+    assert (active is None) == (model.layers.selection.active is None)
+    session.state.picture = "density"
+    middle, start = hot_place(dock, model)
+    before, picked = model.scene.camera.center, []
+    session.picked.connect(picked.append)
+    click(model, start, drag=30)  # the picture was moved
     assert model.scene.camera.center == before
-    click(layer, start)
-    assert model.scene.camera.center[-2:] == pytest.approx(
-        (y0 + hot["y_um"], x0 + hot["x_um"])
-    )
+    click(model, start)
+    assert model.scene.camera.center[-2:] == pytest.approx(middle)
+    assert picked == []
     after = model.scene.camera.center
     dock._on_place((-1e6, -1e6))  # beside all tiles
+    click(model, (start[0], -1e6, -1e6))
     assert model.scene.camera.center == after
+
+
+def test_a_spot_on_a_tile_is_picked(dock, session, model):
+    picked = []
+    session.picked.connect(picked.append)
+    row = int(session.viewing.overlay.drawn_rows[3])
+    before = model.scene.camera.center
+    click(model, session.viewing.overlay.world(session.position(row)))
+    assert len(picked) == 1
+    assert model.scene.camera.center == before
+
+
+def test_where_no_map_is_seen_no_tile_is_clicked(dock, session, model):
+    session.state.picture = "density"
+    _, start = hot_place(dock, model)
+    layer = dock._layer.layer
+
+    def flies(place):
+        before = model.scene.camera.center
+        click(model, place)
+        return model.scene.camera.center != before
+
+    layer.visible = False
+    assert not flies(start)
+    layer.visible = True
+    empty = np.argwhere(np.isnan(layer.data))[0]
+    assert not flies((start[0], *layer.data_to_world(empty)))
+    model.dims.order = (1, 0, 2)
+    assert not flies(start)
+    model.dims.order = (0, 2, 1)
+    assert flies(start)
+    model.dims.order = (0, 1, 2)
+    dock.show_box.value = False
+    assert not flies(start)
+    session.close()
+    assert not flies(start)
+
+
+def pixel_of(dock, place):
+    """Return where the chart shows a place, (y, x) in um."""
+    chart = dock.chart
+    chart.resize(400, 400)
+    chart.grab()
+    return chart.layout_.pixel(place[1], place[0]).toPoint()
+
+
+def test_a_click_on_a_tile_of_the_chart_goes_there(dock, session, model):
+    hot = dock.table.frame.iloc[0]
+    pixel = pixel_of(dock, (hot["y_um"], hot["x_um"]))
+    QTest.mouseClick(dock.chart, Qt.MouseButton.RightButton, pos=pixel)
+    before = model.scene.camera.center
+    QTest.mouseClick(dock.chart, Qt.MouseButton.LeftButton, pos=QPoint(2, 2))
+    assert model.scene.camera.center == before
+    QTest.mouseClick(dock.chart, Qt.MouseButton.LeftButton, pos=pixel)
+    y0, x0 = dock._layer._origin
+    middle = (y0 + hot["y_um"], x0 + hot["x_um"])
+    assert model.scene.camera.center[-2:] == pytest.approx(middle)
+
+
+def move(widget, pixel):
+    """Move the pointer over a widget, also where a screen sends no movement."""
+    kind, no_button = QEvent.Type.MouseMove, Qt.MouseButton.NoButton
+    place, there = QPointF(pixel), QPointF(widget.mapToGlobal(pixel))
+    free = Qt.KeyboardModifier.NoModifier
+    event = QMouseEvent(kind, place, there, no_button, no_button, free)
+    QApplication.sendEvent(widget, event)
+
+
+def test_the_chart_tells_what_a_tile_holds(dock, session, monkeypatch):
+    told = []
+    monkeypatch.setattr(QToolTip, "showText", lambda _, text, *__: told.append(text))
+    hot = dock.table.frame.iloc[0]
+    move(dock.chart, pixel_of(dock, (hot["y_um"], hot["x_um"])))
+    assert told[-1] == f"{hot['spots']:.0f} ({hot['spots']:,.0f} spots)"
+    assert dock.chart.cursor().shape() == Qt.CursorShape.PointingHandCursor
+    move(dock.chart, QPoint(2, 2))
+    assert told[-1] == ""
+    assert dock.chart.cursor().shape() == Qt.CursorShape.ArrowCursor
 
 
 def test_the_layer_is_hidden_and_goes_with_the_session(dock, session, model):

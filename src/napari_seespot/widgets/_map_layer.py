@@ -15,7 +15,7 @@ __all__ = ["MapLayer"]
 
 
 class MapLayer:
-    """Keeps one image layer in step with a map, and tells of clicks on it.
+    """Keeps one image layer in step with a map, and takes the clicks on its tiles.
 
     The layer has two dimensions, y and x: napari shows it in every plane.
 
@@ -28,6 +28,8 @@ class MapLayer:
         Returns the layers that are to be drawn on top of the map.
     clicked : callable
         Called with (y, x), in um from that origin, of a click on a tile.
+    takers : list of callable
+        `SpotPicker.others`, where whoever takes clicks on the viewer is listed.
     """
 
     def __init__(
@@ -36,12 +38,15 @@ class MapLayer:
         origin_um: tuple[float, float],
         above: Callable[[], Sequence[Any]],
         clicked: Callable[[tuple[float, float]], None],
+        takers: list[Callable[[tuple[float, ...]], bool]],
     ) -> None:
         self._viewer = viewer
         self._origin = origin_um
         self._above = above
         self._clicked: Callable[[tuple[float, float]], None] | None = clicked
+        self._takers = takers
         self.layer: Any = None
+        takers.append(self._take)
 
     @property
     def shown(self) -> bool:
@@ -73,12 +78,11 @@ class MapLayer:
                 contrast_limits=limits,
                 interpolation2d="nearest",
             )
-            self.layer.mouse_drag_callbacks.append(self._on_press)
             active = self._viewer.layers.selection.active
             layers = self._viewer.layers
             on_top = [layers.index(other) for other in self._above() if other in layers]
             layers.insert(min(on_top, default=len(layers)), self.layer)
-            # Adding selects it, and the spots would not be picked any more.
+            # Adding selects it, and the status bar would tell of tiles, not of spots.
             self._viewer.layers.selection.active = active
             return
         layer = self.layer
@@ -89,15 +93,20 @@ class MapLayer:
         layer.contrast_limits = limits
         layer.name = name
 
-    def _on_press(self, layer: Any, event: Any) -> Any:
-        """Tell of a click, not of a drag."""
-        start = tuple(event.position)
-        yield
-        while event.type == "mouse_move":
-            yield
-        if self._clicked is not None and tuple(event.position) == start:
-            y, x = start[-2:]
-            self._clicked((y - self._origin[0], x - self._origin[1]))
+    def _take(self, position: tuple[float, ...]) -> bool:
+        """Take a click at a place in the world, where a tile with spots is seen."""
+        if self._clicked is None or not self.shown or not self.layer.visible:
+            return False
+        if {*self._viewer.dims.displayed} != {*range(self._viewer.dims.ndim)[-2:]}:
+            return False  # not y against x: the map is a line, or inside a volume
+        values = np.asarray(self.layer.data)
+        row, column = np.round(self.layer.world_to_data(position)).astype(int).tolist()
+        inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
+        if not inside or np.isnan(values[row, column]):
+            return False
+        y, x = position[-2:]
+        self._clicked((y - self._origin[0], x - self._origin[1]))
+        return True
 
     def remove(self) -> None:
         """Take the layer out of the viewer. Safe to call twice."""
@@ -108,4 +117,6 @@ class MapLayer:
     def close(self) -> None:
         """Remove the layer and let go of whoever listens."""
         self._clicked = None
+        if self._take in self._takers:
+            self._takers.remove(self._take)
         self.remove()

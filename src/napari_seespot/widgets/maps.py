@@ -21,6 +21,7 @@ from napari_seespot.plots.map_charts import (
 from napari_seespot.widgets._chart_dock import ChartDock
 from napari_seespot.widgets._frame_table import FrameTable
 from napari_seespot.widgets._map_layer import MapLayer
+from napari_seespot.widgets._tile_pointer import TilePointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,8 +62,8 @@ class MapsWidget(ChartDock):
         self.show_box = CheckBox(
             value=True,
             text="Show in the viewer",
-            tooltip="As an image layer over the tissue. Choose that layer and click "
-            "a tile to go there",
+            tooltip="As an image layer over the tissue. Click a tile to go there, "
+            "in the viewer or in the picture below",
         )
         self.fewest_box = SpinBox(
             min=1,
@@ -71,6 +72,7 @@ class MapsWidget(ChartDock):
             tooltip="Tiles with fewer spots are not listed: their shares are chance",
         )
         self.chart = self.new_chart()
+        self.pointer = TilePointer(self.chart)
         self.table = FrameTable("Hottest tiles")
         self.table.setToolTip("Double click or Enter: go there. Ctrl+C copies.")
         size = _labelled("Tiles (um)", self.tile_box)
@@ -88,6 +90,7 @@ class MapsWidget(ChartDock):
         self.show_box.changed.connect(lambda _on: self._show_layer())
         self.fewest_box.changed.connect(lambda _n: self._show_table())
         self.table.activated_row.connect(self._on_row)
+        self.pointer.clicked.connect(lambda y, x: self._on_place((y, x)))
         self.native.destroyed.connect(partial(_drop_layer, self))
         self._watch = _ParentWatch(self.native, self._taken_out)
         self.begin()
@@ -102,7 +105,11 @@ class MapsWidget(ChartDock):
             y, x = overlay.world((0.0, 0.0, 0.0))[-2:]
             # A function: the overlay replaces its layers now and then.
             self._layer = MapLayer(
-                self._viewer, (y, x), lambda: overlay.layers, self._on_place
+                self._viewer,
+                (y, x),
+                lambda: overlay.layers,
+                self._on_place,
+                viewing.picker.others,
             )
         with self.tile_box.changed.blocked():
             size = session.dataset.voxel_size
@@ -112,6 +119,7 @@ class MapsWidget(ChartDock):
     def _detach(self) -> None:
         super()._detach()
         self._map = None
+        self.pointer.show_map(None)
         self.drop_layer()
 
     def drop_layer(self) -> None:
@@ -142,6 +150,7 @@ class MapsWidget(ChartDock):
 
     def _show_part(self, name: str, part: Any) -> None:
         self._map = part
+        self.pointer.show_map(part)
         self.chart.show_chart(map_chart(part))
         self.say(self._warning(part))
         self._show_table()
