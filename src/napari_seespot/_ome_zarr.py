@@ -35,7 +35,16 @@ if TYPE_CHECKING:
 
     from napari_seespot._requests import Answer
 
-__all__ = ["Axis", "Level", "Pyramid", "Triple", "next_keys", "parse_pyramid"]
+__all__ = [
+    "Axis",
+    "Level",
+    "Pyramid",
+    "Triple",
+    "is_format_3",
+    "next_keys",
+    "parse_pyramid",
+    "remember_format_3",
+]
 
 # Levels are nearly always called so; asked for together with the document that
 # names them, they cost no second round trip.
@@ -43,6 +52,10 @@ GUESSED_LEVELS = 6
 _GUESSED = tuple(str(level) for level in range(GUESSED_LEVELS))
 _FORMAT_2_KEYS = (".zattrs", *(f"{level}/.zarray" for level in _GUESSED))
 _FORMAT_3_KEYS = ("zarr.json", *(f"{level}/zarr.json" for level in _GUESSED))
+
+# Where images of zarr's format 3 were found: their neighbours are so too, and to
+# ask for format 2 first would cost a round trip and as many requests again.
+_format_3_folders: set[str] = set()
 
 _MAX_VOXELS = 2**62  # more would overflow the indices that numpy and dask use
 _DIMENSIONS = "tczyx"
@@ -71,6 +84,16 @@ class Pyramid:
     window: tuple[float, float] | None = None
     color: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def remember_format_3(uri: str) -> None:
+    """Take note that an image is of zarr's format 3."""
+    _format_3_folders.add(uri.rpartition("/")[0])
+
+
+def is_format_3(uri: str) -> bool:
+    """Whether an image beside this one was found to be of format 3."""
+    return uri.rpartition("/")[0] in _format_3_folders
 
 
 def next_keys(

@@ -24,7 +24,12 @@ from napari_seespot._addresses import StorageError, StorageOptions, normalize, r
 from napari_seespot._chunk_reader import reader
 from napari_seespot._contrast import full_range, is_sane, robust_limits
 from napari_seespot._level_array import LevelArray, read_region
-from napari_seespot._ome_zarr import next_keys, parse_pyramid
+from napari_seespot._ome_zarr import (
+    is_format_3,
+    next_keys,
+    parse_pyramid,
+    remember_format_3,
+)
 from napari_seespot._requests import reason
 from napari_seespot._stores import ask_many, join
 from napari_seespot._zarr_store import Folder, ReadStore
@@ -46,11 +51,6 @@ Kind = Literal["image", "labels"]
 
 # Level whose central chunk is blank is read whole for contrast up to this size.
 _SMALL_LEVEL = 64 * 2**20
-
-
-# Where images of zarr's format 3 were found: their neighbours are so too, and to
-# ask for format 2 first would cost a round trip.
-_format_3_folders: set[str] = set()
 
 
 class ChannelImage:
@@ -401,7 +401,7 @@ def _read_documents(
         for channel in list(found):
             try:
                 address = addresses[channel]
-                newer = _parent(address) in _format_3_folders
+                newer = is_format_3(address)
                 keys = next_keys(found[channel], address, format_3=newer)
             except ImageError as error:
                 errors[channel] = error
@@ -414,9 +414,5 @@ def _read_documents(
         for (channel, key), address in wanted.items():
             found[channel][key] = answers[address]
             if key == "zarr.json" and answers[address].data is not None:
-                _format_3_folders.add(_parent(addresses[channel]))
+                remember_format_3(addresses[channel])
     return found
-
-
-def _parent(address: str) -> str:
-    return address.rpartition("/")[0]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from napari_seespot._addresses import join, kind_of
+from napari_seespot._ome_zarr import remember_format_3
+from napari_seespot._stores import ask_many
 from napari_seespot.dataset import LazyMapping
 from napari_seespot.sources import _layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_seespot._addresses import StorageOptions
     from napari_seespot.errors import ImageError
@@ -19,14 +22,17 @@ if TYPE_CHECKING:
 
 __all__ = ["lazy_images", "lazy_masks"]
 
+_PEEK_SECONDS = 1.0
+
 
 def lazy_images(
     location: Location, spots: Spots, storage: StorageOptions | None
 ) -> LazyMapping[ChannelImage]:
+    peek = _Peek(location, spots.channels, storage)
     paths = _layout.find_images(location)
     uris = {channel: location.uri_of(path) for channel, path in paths.items()}
     first = {c: uris[c] for c in spots.channels if c in uris}
-    together = Together(first, spots.genes, storage)
+    together = Together(first, spots.genes, storage, peek)
 
     def make(channel: str) -> ChannelImage:
         from napari_seespot.images import ChannelImage
@@ -41,6 +47,38 @@ def lazy_images(
     return LazyMapping(dict.fromkeys((*first, *uris)), make)
 
 
+class _Peek:
+    """Finds out, while folders are listed, in which format the images are.
+
+    They are then opened by the documents of that one format, all at once.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        channels: Sequence[str],
+        storage: StorageOptions | None,
+    ) -> None:
+        first = min(channels, default="none")
+        address = location.uri_of(f"{_layout.FUSED}/channel_{first}.zarr")
+        self._thread = threading.Thread(
+            target=_peek, args=(address, storage), name="seespot-peek", daemon=True
+        )
+        if channels and kind_of(address) != "file":
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until it is known, but not for a store that hesitates."""
+        if self._thread.is_alive():
+            self._thread.join(_PEEK_SECONDS)
+
+
+def _peek(address: str, storage: StorageOptions | None) -> None:
+    key = join(address, "zarr.json")
+    if ask_many([key], storage)[key].data is not None:
+        remember_format_3(address)
+
+
 class Together:
     """Images that are opened by one round of requests, when the first is wanted."""
 
@@ -49,8 +87,10 @@ class Together:
         uris: Mapping[str, str],
         genes: Mapping[str, str],
         storage: StorageOptions | None,
+        peek: _Peek,
     ) -> None:
         self._uris = uris
+        self._peek = peek
         self._genes = genes
         self._storage = storage
         self._opened: dict[str, ChannelImage] = {}
@@ -63,12 +103,13 @@ class Together:
 
         with self._lock:
             if channel not in self._opened and channel not in self._errors:
+                self._peek.wait()
                 left = {c: u for c, u in self._uris.items() if c not in self._opened}
                 images, errors = open_channels(
                     left, genes=self._genes, storage=self._storage
                 )
                 self._opened.update(images)
-                self._errors.update(errors)
+                self._errors = errors  # those of earlier rounds are no longer true
             if channel in self._errors:
                 # Once for each channel: who asks again wants another round.
                 raise self._errors.pop(channel)
