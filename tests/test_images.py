@@ -12,11 +12,13 @@ from itertools import permutations
 import numpy as np
 import pytest
 import zarr
+from napari.layers import Labels
 from numcodecs import Blosc, GZip, Zstd
 from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
 from zarr.errors import ZarrUserWarning
 
 from napari_seespot import _zarr_store
+from napari_seespot._chunk_reader import reader
 from napari_seespot.errors import ImageError, SeeSpotError
 from napari_seespot.images import ChannelImage, open_channels
 
@@ -222,7 +224,10 @@ def test_longer_t_and_c_show_the_first(tmp_path):
     stored = write(tmp_path / "a.zarr", voxels((2, 3, 20, 18, 17)), chunks=chunks)
     image = open_image(tmp_path / "a.zarr")
     assert_same(image, stored)
-    assert len(image.notes) == 2
+    assert image.notes[:2] == (
+        "axis 't' has 2 entries: the first is shown",
+        "axis 'c' has 3 entries: the first is shown",
+    )
 
 
 @pytest.mark.parametrize(
@@ -339,6 +344,46 @@ def test_contrast_and_color_from_omero(tmp_path, keys):
     assert image.contrast_limits == (90.0, 1200.0)
     assert image.colormap == "#00ff00"
     assert keys == []
+
+
+@pytest.mark.parametrize(
+    ("told", "how", "wanted"),
+    [
+        (omero(90, 1200), {}, ()),
+        (omero(0, 65535), {}, ("contrast limits 0 to 65535 are nobody's choice: ",)),
+        (None, {}, ("contrast limits are not told: ", "taken from the wavelength")),
+        (None, {"channel": "nuclei"}, ("contrast limits are not told: ", "told: gray")),
+        (None, {"kind": "labels"}, ()),
+    ],
+)
+def test_what_is_assumed_about_showing_it_is_told(tmp_path, told, how, wanted):
+    write(tmp_path / "a.zarr", voxels((1, 1, 4, 5, 6)), omero=told)
+    notes = open_image(tmp_path / "a.zarr", **how).notes
+    assert len(notes) == len(wanted)
+    assert all(part in note for part, note in zip(wanted, notes, strict=True))
+
+
+def test_masks_of_truth_values_can_be_shown(tmp_path):
+    values = voxels((20, 37, 41)) > 150
+    for version, how in ((2, {"compressors": Blosc("zstd", 1)}), (3, {})):
+        path = tmp_path / f"{version}.zarr"
+        write(path, values[None, None], zarr_format=version, fill_value=None, **how)
+        mask = open_image(path, channel="cells", kind="labels")
+        assert mask.dtype == "uint8"
+        np.testing.assert_array_equal(mask.levels[0].compute(), values.astype("uint8"))
+        layer = Labels(mask.levels[0])
+        assert layer.data.dtype == "uint8"
+        assert "truth values are shown as 0 and 1" in mask.notes
+    shutil.rmtree(path / "0" / "c")
+    reader().clear()
+    assert not open_image(path).levels[0].compute().any()
+
+
+def test_an_absent_fill_value_is_told(tmp_path):
+    write(tmp_path / "a.zarr", voxels((1, 1, 4, 5, 6)), omero=omero(90, 1200))
+    change(tmp_path / "a.zarr" / "0" / ".zarray", fill_value=None)
+    (note,) = open_image(tmp_path / "a.zarr").notes
+    assert note == "the fill value is not told: absent chunks are shown as 0"
 
 
 @pytest.mark.parametrize("window", [(0, 65535), (0, 1), (-5, 100), (0, 70000), (9, 9)])

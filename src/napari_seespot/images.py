@@ -5,10 +5,18 @@ chunk is one of zarr's; a chunk that cannot be read shows as fill value and is
 recorded, so that it never takes the whole picture with it.
 
 napari gives a multiscale layer one scale and one translate, those of level 0, and
-takes the factors of the other levels from the shapes. Coarse levels therefore
-appear up to half of their voxel away from `ChannelImage.level_translates`: put a
-level of its own (a crop, a 3-D volume) on the screen with its own entry there.
-Its Labels layer refuses ``multiscale=True`` with one level: give it ``levels[0]``.
+takes the factors of the other levels from the shapes. With these it draws each level
+at its place (measured with napari 0.9.2: 2-D pictures and 3-D volumes begin where
+`ChannelImage.level_translates` says), as long as the shapes are quotients of the voxel
+sizes; where they are not, `notes` say so. Only across the axis that is sliced it takes
+the coarse plane ``round(z / factor)``, up to half a coarse plane after the one that
+holds z. A layer with a level of its own (a crop, a 3-D volume) needs that level's entry
+of `level_scales` and `level_translates`. napari's Labels layer refuses
+``multiscale=True`` with one level: give it ``levels[0]``.
+
+A plane of a dask array, ``levels[0][z]``, costs the blocks that hold it, since dask
+hands slices on to the array. What it does not hand on, such as slices with a negative
+step, reads whole chunks.
 """
 
 from __future__ import annotations
@@ -38,7 +46,7 @@ from napari_seespot.palette import channel_color, wavelength
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from napari_seespot._level_array import ChunkIndex
     from napari_seespot._ome_values import Triple
@@ -94,7 +102,6 @@ class ChannelImage:
         self.kind: Kind = kind
         self.storage = storage
         self.pyramid = pyramid
-        self.notes = pyramid.notes
         self._failures: dict[tuple[int, ChunkIndex], str] = {}
         self._lock = threading.Lock()
         self._contrast: tuple[float, float] | None = None
@@ -104,6 +111,7 @@ class ChannelImage:
             LevelArray(self, number) for number in range(len(pyramid.levels))
         )
         self._check_types()
+        self.notes = (*pyramid.notes, *self._assumed())
         self.levels = [self._lazy(array) for array in self._arrays]
 
     def __repr__(self) -> str:
@@ -285,6 +293,26 @@ class ChannelImage:
                 self._failures.pop((level, chunk), None)
 
     # --- arrays
+
+    def _assumed(self) -> Iterator[str]:
+        """Yield what is assumed about how to show it."""
+        if self._arrays[0].stored.fill_value is None:
+            yield "the fill value is not told: absent chunks are shown as 0"
+        if self._arrays[0].stored.dtype.kind == "b":
+            yield "truth values are shown as 0 and 1"
+        if self.kind == "labels":
+            return
+        window, measured = self.pyramid.window, "measured on the coarsest level"
+        if window is None:
+            yield f"contrast limits are not told: {measured}"
+        elif not is_sane(window, self.dtype):
+            low, high = window
+            yield f"contrast limits {low:g} to {high:g} are nobody's choice: {measured}"
+        if self.pyramid.color is None:
+            known = wavelength(self.channel) is not None
+            yield "the colour is not told: " + (
+                "taken from the wavelength" if known else "gray"
+            )
 
     def _check_types(self) -> None:
         dtypes = {array.dtype for array in self._arrays}
