@@ -346,13 +346,17 @@ def test_contrast_and_color_from_omero(tmp_path, keys):
     assert keys == []
 
 
+MEASURED = "are not told: measured on the coarsest level"
+COLOR = "the colour is not told: "
+
+
 @pytest.mark.parametrize(
     ("told", "how", "wanted"),
     [
         (omero(90, 1200), {}, ()),
         (omero(0, 65535), {}, ("contrast limits 0 to 65535 are nobody's choice: ",)),
-        (None, {}, ("contrast limits are not told: ", "taken from the wavelength")),
-        (None, {"channel": "nuclei"}, ("contrast limits are not told: ", "told: gray")),
+        (None, {}, (f"contrast limits {MEASURED}; {COLOR}taken from the wavelength",)),
+        (None, {"channel": "nuclei"}, (f"contrast limits {MEASURED}; {COLOR}gray",)),
         (None, {"kind": "labels"}, ()),
     ],
 )

@@ -302,6 +302,11 @@ class ChannelImage:
             yield "truth values are shown as 0 and 1"
         if self.kind == "labels":
             return
+        told = "; ".join(self._assumed_looks())
+        if told:
+            yield told
+
+    def _assumed_looks(self) -> Iterator[str]:
         window, measured = self.pyramid.window, "measured on the coarsest level"
         if window is None:
             yield f"contrast limits are not told: {measured}"
@@ -310,9 +315,8 @@ class ChannelImage:
             yield f"contrast limits {low:g} to {high:g} are nobody's choice: {measured}"
         if self.pyramid.color is None:
             known = wavelength(self.channel) is not None
-            yield "the colour is not told: " + (
-                "taken from the wavelength" if known else "gray"
-            )
+            how = "taken from the wavelength" if known else "gray"
+            yield f"the colour is not told: {how}"
 
     def _check_types(self) -> None:
         dtypes = {array.dtype for array in self._arrays}
