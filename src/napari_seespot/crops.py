@@ -16,14 +16,12 @@ if TYPE_CHECKING:
     from napari_seespot._level_array import Region
     from napari_seespot.images import ChannelImage
 
-__all__ = ["CROP_VOXELS", "Crop", "crop", "level_for_volume"]
+__all__ = ["CROP_VOXELS", "Crop", "crop", "voxel_at"]
 
 CROP_VOXELS = (64, 256, 256)
 """(z, y, x) of the box that is cut out unless another size is asked for."""
 
 _MOST_BYTES = 2**30
-# Graphics cards take at least so much along each axis of a volume.
-TEXTURE_LIMIT = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +43,19 @@ class Crop:
     data: np.ndarray[Any, Any]
     scale: tuple[float, float, float]
     translate: tuple[float, float, float]
+
+
+def voxel_at(
+    image: ChannelImage, place_um: Sequence[float]
+) -> tuple[float, float, float]:
+    """Return a place in um as (z, y, x) in voxels of an image's level 0."""
+    z, y, x = (
+        (place - start) / step
+        for place, start, step in zip(
+            place_um, image.translate, image.scale, strict=True
+        )
+    )
+    return (z, y, x)
 
 
 def crop(
@@ -118,19 +129,3 @@ def _region(
         spans.append(slice(first, max(first, min(start + count, length))))
     z, y, x = spans
     return (z, y, x)
-
-
-def level_for_volume(image: ChannelImage, voxels: int) -> int:
-    """Return the finest level that can be drawn as a volume; else the coarsest.
-
-    Parameters
-    ----------
-    image : ChannelImage
-    voxels : int
-        The most that are drawn.
-    """
-    for number, array in enumerate(image.arrays):
-        fits = math.prod(array.shape) <= voxels and max(array.shape) <= TEXTURE_LIMIT
-        if fits:
-            return number
-    return len(image.arrays) - 1

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_seespot._contrast import robust_limits
-from napari_seespot.crops import CROP_VOXELS, crop, level_for_volume
+from napari_seespot.contrast_fitting import ContrastSearch, fit_to_view
+from napari_seespot.crops import CROP_VOXELS, crop, voxel_at
 from napari_seespot.errors import NotFoundError, StateError
 from napari_seespot.failure_marks import FailureMarks
 from napari_seespot.screen import Screen
+from napari_seespot.volumes import VOLUME_VOXELS, can_be_volume, level_for_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,10 +24,6 @@ __all__ = ["ImageLayers", "appearance"]
 _POLL_MS = 40
 _TURN_S = 0.03  # of slicing layers, after which the window gets its turn
 _TEXT = "napari-seespot-loading"
-# Voxels of all channels together that are drawn as volumes: what software OpenGL
-# turns in about a second.
-VOLUME_VOXELS = 24_000_000
-_LOOKED_AT = 1_000_000  # voxels from which contrast is measured
 
 
 def appearance(image: ChannelImage) -> dict[str, Any]:
@@ -66,8 +61,11 @@ class ImageLayers:
 
     def __init__(self, viewer: Any, defer: Defer | None = None) -> None:
         self.viewer = viewer
-        self.screen = Screen(waits=defer is None)
+        self.screen = Screen(waits=defer is None, place=self._place)
         self._layers: list[Any] = []
+        self._contrast = ContrastSearch()
+        self._levels: dict[ChannelImage, int] = {}  # that were chosen for 3-D
+        self._too_large: frozenset[str] = frozenset()  # names that were told
         self._marks = FailureMarks(viewer)
         self._text: Any = None
         self._asked = self._closed = False
@@ -76,6 +74,7 @@ class ImageLayers:
         self._queue: dict[Any, bool] = {}  # layers to refresh, thumbnails too
         self._drawn = (defer or _never)(self._draw, 0)
         viewer.dims.events.ndisplay.connect(self._choose_levels)
+        viewer.layers.events.removed.connect(self._on_removed)
         self._events = (viewer.dims.events.point, viewer.dims.events.current_step)
         for event in self._events:
             event.connect(self._on_step)
@@ -113,10 +112,10 @@ class ImageLayers:
         views = self.screen.views(image)
         several = len(views) > 1
         layer = _new_layer(image, views if several else views[0], several)
-        self._put(layer)
         self.screen.show(image, layer)
+        self._put(layer)
         layer.events.set_data.connect(self._on_sliced)
-        layer.events.visible.connect(self._on_sliced)
+        layer.events.visible.connect(self._on_visible)
         if image.kind == "image":
             layer.led = self._leads
         self._choose_levels()
@@ -138,6 +137,21 @@ class ImageLayers:
         layer = self.screen.layer_of(image)
         return layer if layer is not None and layer in self.viewer.layers else None
 
+    def _on_removed(self, event: Any) -> None:
+        """Read nothing any more for a layer that was removed."""
+        for image in self.screen.images:
+            if self.screen.layer_of(image) is event.value:
+                self.screen.hide(image)
+
+    def _on_visible(self, _event: Any = None) -> None:
+        self._choose_levels()
+        self._on_sliced()
+
+    def _place(self, layer: Any) -> Sequence[float]:
+        """Return where a layer is sliced, in voxels of its level 0."""
+        place: Sequence[float] = layer.world_to_data(self.viewer.dims.point)
+        return place
+
     def _choose_levels(self, _event: Any = None) -> None:
         """In 3-D, show the finest level that can be drawn; in 2-D, napari's choice."""
         flat = self.viewer.dims.ndisplay == 2
@@ -145,11 +159,28 @@ class ImageLayers:
         seen = max(1, sum(bool(self.layer_of(image).visible) for image in images))
         for image in images:
             layer = self.layer_of(image)
-            if not layer.multiscale:
-                continue
+            chosen = self._levels.pop(image, None)
+            if not layer.multiscale or layer.locked_data_level != chosen:
+                continue  # the user has chosen one
             level = None if flat else level_for_volume(image, VOLUME_VOXELS // seen)
-            if layer.locked_data_level != level:
+            if level is not None:
+                self._levels[image] = level
+            if level != chosen:
                 layer.locked_data_level = level
+        self._tell_too_large([] if flat else images)
+
+    def _tell_too_large(self, images: Sequence[ChannelImage]) -> None:
+        """Say, once in each turn to 3-D, what is not shown there and why."""
+        large = [image for image in images if not can_be_volume(image.arrays[-1])]
+        names = frozenset(image.name for image in large if self.layer_of(image).visible)
+        news = names - self._too_large
+        self._too_large = names if images else frozenset()
+        if news:
+            self._tell(
+                f"{', '.join(sorted(news))}: too large to be shown in 3-D, without a "
+                "smaller level of resolution. Use 'Crop at full resolution' in the "
+                "Images dock to see a part."
+            )
 
     # --- drawing
 
@@ -191,6 +222,7 @@ class ImageLayers:
             if self.layer_of(image) is None:
                 self.screen.hide(image)  # its layer was removed by the user
         news = self.screen.poll()
+        self._contrast.apply()
         for layer in news.refresh:
             self._queue[layer] = not news.pending
         if self._queue:
@@ -199,7 +231,8 @@ class ImageLayers:
         for image, why in news.failed.items():
             self._notify(image, why)
         self._marks.update(self.screen)
-        if news.pending or news.refresh or not self.screen.resting:
+        busy = not self.screen.resting or self._contrast.busy
+        if news.pending or news.refresh or busy:
             self._on_sliced()
 
     def _say(self, pending: int) -> None:
@@ -212,54 +245,41 @@ class ImageLayers:
             self._text.text = text
 
     def _notify(self, image: ChannelImage, why: str) -> None:
-        """Tell once that chunks of a channel are missing, and offer a retry."""
+        """Tell once that chunks of an image are missing, and offer a retry."""
+        kind = "Mask" if image.kind == "labels" else "Channel"
+        self._tell(
+            f"{kind} {image.name}: parts of the image could not be read ({why}). "
+            "They are shown empty and crossed out.",
+            actions=(("Retry", lambda *_: self.retry()),),
+        )
+
+    def _tell(self, text: str, **options: Any) -> None:
         from napari.utils.notifications import Notification, notification_manager
 
-        notification_manager.dispatch(
-            Notification(
-                f"Channel {image.name}: parts of the image could not be read ({why}). "
-                "They are shown empty and crossed out.",
-                "warning",
-                actions=(("Retry", lambda *_: self.retry()),),
-            )
-        )
+        notification_manager.dispatch(Notification(text, "warning", **options))
 
     def retry(self) -> None:
         """Ask again for what could not be read."""
-        if not self._closed:
-            for layer in self.screen.retry():
-                layer.refresh(extent=False)
-            self._marks.update(self.screen)
-            self._on_sliced()
+        if self._closed:
+            return
+        for layer in self.screen.retry():
+            layer.refresh(extent=False)
+        for image in self.screen.images:
+            layer = self.layer_of(image)
+            if layer is not None:
+                self._contrast.start(image, layer)
+        if self.screen.waits:
+            self._contrast.apply(wait=True)
+        self._marks.update(self.screen)
+        self._on_sliced()
 
     # --- looking
 
     def auto_contrast(
         self, channels: Sequence[str] | None = None
     ) -> dict[str, tuple[float, float]]:
-        """Fit the contrast to what is in view; return the limits that were set.
-
-        Parameters
-        ----------
-        channels : sequence of str, optional
-            All that are visible by default. One of which nothing is in view, or
-            only one value, keeps its limits.
-        """
-        found = {}
-        for image in self.screen.images:
-            layer = self.layer_of(image)
-            named = channels is None or image.channel in channels
-            if not named or layer is None or image.kind != "image":
-                continue
-            values = self.screen.values_in_view(image)
-            if values is None or (channels is None and not layer.visible):
-                continue
-            step = max(1, round((values.size / _LOOKED_AT) ** 0.5))
-            limits = robust_limits(np.ascontiguousarray(values[..., ::step, ::step]))
-            if limits is not None:
-                layer.contrast_limits = limits
-                found[image.channel] = limits
-        return found
+        """Fit the contrast to what is in view; see `fit_to_view`."""
+        return fit_to_view(self.screen, channels)
 
     def image_of(self, channel: str) -> ChannelImage:
         """Return the image of a channel that has a layer.
@@ -297,7 +317,7 @@ class ImageLayers:
 
     def crop(
         self,
-        center: Sequence[float],
+        place_um: Sequence[float],
         size: Sequence[int] = CROP_VOXELS,
         channels: Sequence[str] | None = None,
         level: int = 0,
@@ -309,8 +329,8 @@ class ImageLayers:
 
         Parameters
         ----------
-        center : sequence of float
-            (z, y, x) in voxels of level 0.
+        place_um : sequence of float
+            (z, y, x) in um, as the viewer's world.
         size : sequence of int
             (z, y, x) in voxels of level 0.
         channels : sequence of str, optional
@@ -328,7 +348,8 @@ class ImageLayers:
             channels = [c for c, layer in self.channels.items() if layer.visible]
         if not channels:
             raise StateError("no channel is visible", hint="Show a channel first")
-        boxes = [crop(self.image_of(c), center, size, level) for c in channels]
+        images = [self.image_of(channel) for channel in channels]
+        boxes = [crop(i, voxel_at(i, place_um), size, level) for i in images]
         return [self.add_crop(box) for box in boxes]
 
     def close(self) -> None:
@@ -338,12 +359,13 @@ class ImageLayers:
         self._closed = True
         self._queue.clear()
         self.viewer.dims.events.ndisplay.disconnect(self._choose_levels)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
         for event in self._events:
             event.disconnect(self._on_step)
         for image in self.screen.images:
             layer = self.screen.layer_of(image)
             layer.events.set_data.disconnect(self._on_sliced)
-            layer.events.visible.disconnect(self._on_sliced)
+            layer.events.visible.disconnect(self._on_visible)
             if image.kind == "image":
                 layer.led = False
         self.screen.close()

@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_seespot import looks
 from napari_seespot.crops import CROP_VOXELS
-from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.dataset import LazyMapping, opened
+from napari_seespot.errors import NotFoundError, SeeSpotError
 from napari_seespot.image_layers import ImageLayers, appearance
 
 if TYPE_CHECKING:
@@ -26,10 +29,14 @@ __all__ = [
     "add_image_layer",
     "add_mask",
     "auto_contrast",
+    "crop_place",
     "image_arguments",
+    "left_out",
     "load_look",
     "load_units",
+    "marked_place",
     "middle_of_view",
+    "notes_of",
     "open_images",
     "open_more",
     "other_channels",
@@ -57,7 +64,8 @@ def open_images(
     -------
     images : list of ChannelImage
     problems : list of str
-        A message for each channel that cannot be opened; the others are.
+        A message for each channel that cannot be opened; the others are. And what
+        was assumed about those, where their metadata do not tell.
     """
     if channels is None:
         channels = [
@@ -76,7 +84,13 @@ def open_images(
         # read here, not in the viewer's thread, and of all channels together
         with ThreadPoolExecutor(len(images)) as pool:
             list(pool.map(lambda image: image.contrast_limits, images))
-    return images, problems
+    return images, [*problems, *(note for each in images for note in notes_of(each))]
+
+
+def notes_of(image: ChannelImage) -> list[str]:
+    """Return what was assumed about an image, as messages."""
+    kind = "Mask" if image.kind == "labels" else "Channel"
+    return [f"{kind} {image.name}: {note}" for note in image.notes]
 
 
 def open_more(
@@ -97,6 +111,8 @@ def open_more(
             images.append(dataset.masks[name])
         except SeeSpotError as error:
             problems.append(f"Mask {name} is left out. {error}")
+        else:
+            problems += notes_of(images[-1])
     return images, problems
 
 
@@ -147,7 +163,7 @@ def add_channel(session: Session, channel: str) -> Any:
     ImageError
         It cannot be opened.
     """
-    return _images_of(session).add(_find(session, channel, "images"))
+    return _add(session, _find(session, channel, "images"))
 
 
 def add_mask(session: Session, name: str) -> Any:
@@ -160,7 +176,16 @@ def add_mask(session: Session, name: str) -> Any:
     ImageError
         It cannot be opened.
     """
-    return _images_of(session).add(_find(session, name, "masks"))
+    return _add(session, _find(session, name, "masks"))
+
+
+def _add(session: Session, image: ChannelImage) -> Any:
+    from napari.utils.notifications import show_info
+
+    layer = _images_of(session).add(image)
+    for note in notes_of(image):
+        show_info(note)
+    return layer
 
 
 def add_crop(
@@ -175,7 +200,8 @@ def add_crop(
     ----------
     session : Session
     row : int, optional
-        The table's row of the spot; the middle of the view by default.
+        The table's row of the spot; by default the one that is marked in the
+        viewer, and the middle of the view where none is.
     size : sequence of int
         (z, y, x) in voxels.
     channels : sequence of str, optional
@@ -191,8 +217,41 @@ def add_crop(
         The session has no viewer.
     """
     images = _images_of(session)
-    center = middle_of_view(session) if row is None else session.position(row)
-    return images.crop(center, size, channels)
+    return images.crop(crop_place(session, row), size, channels)
+
+
+def crop_place(session: Session, row: int | None = None) -> tuple[float, float, float]:
+    """Return what a crop is taken around, as (z, y, x) in um.
+
+    Parameters
+    ----------
+    session : Session
+    row : int, optional
+        Of a spot; see `add_crop`.
+
+    Raises
+    ------
+    NotFoundError
+        The spot has no position.
+    """
+    if row is None:
+        return marked_place(session) or middle_of_view(session)
+    position = session.position(row)
+    if not np.isfinite(position).all():
+        raise NotFoundError(
+            f"the spot in row {row} has no position", where=session.dataset.name
+        )
+    z, y, x = session.viewing.overlay.world(position)
+    return (z, y, x)
+
+
+def marked_place(session: Session) -> tuple[float, float, float] | None:
+    """Return where the ring around the marked spot is, in um; None without one."""
+    ring = session.viewing.overlay.layers[-1]
+    if not ring.visible or len(ring.data) != 1:
+        return None
+    z, y, x = (float(value) for value in ring.data_to_world(ring.data[0])[-3:])
+    return (z, y, x)
 
 
 def auto_contrast(
@@ -203,8 +262,24 @@ def auto_contrast(
 
 
 def retry_images(session: Session) -> None:
-    """Ask again for the parts of images that could not be read."""
+    """Ask again for the parts of images that could not be read.
+
+    An image that could not be opened is tried again when it is asked for next.
+    """
     _images_of(session).retry()
+    for images in (session.dataset.images, session.dataset.masks):
+        if isinstance(images, LazyMapping):
+            images.retry()
+
+
+def left_out(session: Session) -> list[str]:
+    """Return the spot channels with an image that could not be opened so far."""
+    dataset = session.dataset
+    return [
+        channel
+        for channel in dataset.channels
+        if channel in dataset.images and opened(dataset.images, channel) is None
+    ]
 
 
 def save_look(session: Session, path: str | Path) -> Path:
@@ -253,28 +328,15 @@ def middle_of_view(session: Session) -> tuple[float, float, float]:
     Returns
     -------
     tuple of float
-        (z, y, x) in voxels of level 0.
-
-    Raises
-    ------
-    StateError
-        No image is shown.
+        (z, y, x) in um.
     """
     viewer = session.viewer
-    place = list(viewer.dims.point[-3:])
+    place = [float(value) for value in viewer.dims.point[-3:]]
     for axis, value in zip(
         reversed(viewer.dims.displayed), reversed(_camera(viewer).center), strict=False
     ):
-        place[axis - (viewer.dims.ndim - 3)] = value
-    images = session.viewing.images.screen.images
-    if not images:
-        raise StateError("no image is shown", where=session.dataset.name)
-    z, y, x = (
-        (value - start) / step
-        for value, start, step in zip(
-            place, images[0].translate, images[0].scale, strict=True
-        )
-    )
+        place[axis - (viewer.dims.ndim - 3)] = float(value)
+    z, y, x = place
     return (z, y, x)
 
 

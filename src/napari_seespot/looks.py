@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_seespot._user_data import write_whole
 from napari_seespot.errors import StateError
 
 if TYPE_CHECKING:
@@ -74,11 +76,14 @@ def apply_look(layers: Mapping[str, Any], look: Mapping[str, Any]) -> tuple[str,
     Raises
     ------
     StateError
-        A value is none that the layer takes; the layers before it are changed.
+        A value is none that a layer takes; all layers are as before.
     """
     channels = look["channels"]
-    for channel, layer in layers.items():
-        apply_settings(layer, f"channel {channel}", channels.get(channel, {}))
+    with ExitStack() as undo:
+        for channel, layer in layers.items():
+            undo.callback(_put_back, layer, _now(layer, channels.get(channel, {})))
+            apply_settings(layer, f"channel {channel}", channels.get(channel, {}))
+        undo.pop_all()
     return tuple(channel for channel in layers if channel not in channels)
 
 
@@ -88,11 +93,29 @@ def apply_settings(layer: Any, what: str, values: Mapping[str, Any]) -> None:
     Raises
     ------
     StateError
-        A value is none that the layer takes; those before it are set.
+        A value is none that the layer takes; the layer is as before.
     """
+    with ExitStack() as undo:
+        undo.callback(_put_back, layer, _now(layer, values))
+        _apply(layer, what, values)
+        undo.pop_all()
+
+
+def _now(layer: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a layer has where others are to be set."""
+    known = [name for name in values if name in _KNOWN and hasattr(layer, name)]
+    return {name: getattr(layer, name) for name in known}
+
+
+def _put_back(layer: Any, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(layer, name, value)
+
+
+def _apply(layer: Any, what: str, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         try:
-            if name not in _KNOWN:
+            if name not in _KNOWN or not hasattr(layer, name):
                 raise ValueError("it is no setting of a layer")
             setattr(layer, name, value)
         except (TypeError, ValueError, KeyError) as error:
@@ -103,10 +126,14 @@ def apply_settings(layer: Any, what: str, values: Mapping[str, Any]) -> None:
 
 
 def save_look(path: str | Path, look: Mapping[str, Any]) -> Path:
-    """Write a look to a JSON file."""
-    path = Path(path)
-    path.write_text(json.dumps(look, indent=1), encoding="utf-8")
-    return path
+    """Write a look to a JSON file, whole or not at all.
+
+    Raises
+    ------
+    SeeSpotError
+        It cannot be written; what was there before stays.
+    """
+    return write_whole(Path(path), dict(look), "the look", make_folders=False)
 
 
 def load_look(path: str | Path) -> dict[str, Any]:

@@ -4,34 +4,36 @@ A layer is given `LevelView` objects. napari's slicing gets from them at once wh
 is there: chunks that were read, in the place of the others the coarser level. What
 is missing is read meanwhile, and `Screen.poll` says which layers have something new.
 So the window never waits, with napari's asynchronous slicing or without it, and one
-slow chunk holds up no other. Whoever else reads a `LevelView` gets the true voxels
-and waits for them, as from any array.
+slow chunk holds up no other. What is in view is held here (`ViewBuffer`), however
+small the cache of chunks is.
 """
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_seespot._chunk_reader import reader
-from napari_seespot._level_array import paste, split_index
+from napari_seespot._level_geometry import covering, far, nearest, under
 from napari_seespot._reading_pool import Urgency
-from napari_seespot.errors import CancelledError
+from napari_seespot.level_view import LevelView
+from napari_seespot.reading_ahead import room_left, wants_ahead
+from napari_seespot.shown_image import ShownImage
+from napari_seespot.view_buffer import ViewBuffer
+from napari_seespot.volumes import can_be_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from napari_seespot._chunk_reader import Want
     from napari_seespot._level_array import LevelArray, Region
     from napari_seespot._reading_pool import Task
     from napari_seespot.images import ChannelImage
 
-__all__ = ["LevelView", "News", "Screen"]
+__all__ = ["News", "Screen"]
 
 # Chunks of a local disk, or prefetched ones, are there so soon that to show the
 # coarse level first would only flicker. All layers together wait so long at most,
@@ -41,129 +43,6 @@ _PATIENCE_AGAIN = 0.3  # s after they did so before.
 # so many times as long as slicing the layers took of late.
 _REFRESH_PAUSE = 0.15  # s
 _REFRESH_SHARE = 5
-# What is read although nobody asked yet.
-_MOST_PREFETCHED = 160  # chunks of one channel
-
-
-class LevelView:
-    """A level, or a part of one, as a layer holds it: lazy until it is an array.
-
-    Parameters
-    ----------
-    screen : Screen
-    array : LevelArray
-    region : tuple of slice, optional
-        Of the level; the whole by default.
-    rest : tuple of int or slice, optional
-        What to take of that region.
-    """
-
-    def __init__(
-        self,
-        screen: Screen,
-        array: LevelArray,
-        region: Region | None = None,
-        rest: tuple[int | slice, ...] = (slice(None),) * 3,
-    ) -> None:
-        self._screen = screen
-        self._array = array
-        self._region = region or array.region
-        self._rest = rest
-        self.dtype = array.dtype
-        sizes = [len(range(*s.indices(s.stop))) for s in self._region]
-        self.shape = tuple(
-            len(range(size)[part])
-            for size, part in zip(sizes, rest, strict=True)
-            if isinstance(part, slice)
-        )
-
-    def __repr__(self) -> str:
-        return f"<LevelView {self.shape} of {self._array!r}>"
-
-    @property
-    def ndim(self) -> int:
-        """How many axes are left."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """How many voxels."""
-        return int(np.prod(self.shape))
-
-    @property
-    def nbytes(self) -> int:
-        """What they would take in memory."""
-        return self.size * self.dtype.itemsize
-
-    @property
-    def chunks(self) -> tuple[int, int, int] | None:
-        """Sizes of a chunk; None for a part of a level."""
-        return self._array.chunks if self._region == self._array.region else None
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: object) -> LevelView | np.ndarray[Any, Any]:
-        """Return a part, lazily: integers, and slices without a step.
-
-        Any other index is one of numpy's, on the true voxels.
-        """
-        plain = all(part == slice(None) for part in self._rest)
-        if not plain or not _is_simple(key):
-            whole: Any = self.compute()  # numpy judges the index
-            return np.asarray(whole[key])
-        sizes = (self.shape[0], self.shape[1], self.shape[2])
-        inner, rest = split_index(key, sizes)
-        z, y, x = (
-            slice(outer.start + s.start, outer.start + s.stop)
-            for outer, s in zip(self._region, inner, strict=True)
-        )
-        return LevelView(self._screen, self._array, (z, y, x), rest)
-
-    def compute(self) -> np.ndarray[Any, Any]:
-        """Return the true voxels; waits for them."""
-        return self._array[self._region][self._rest]
-
-    def __array__(
-        self, dtype: Any = None, copy: bool | None = None
-    ) -> np.ndarray[Any, Any]:
-        asker = sys._getframe(1).f_globals.get("__name__", "")
-        if asker.startswith("napari."):
-            values = self._screen.picture(self._array, self._region)[self._rest]
-        else:
-            values = self.compute()
-        return values if dtype is None else values.astype(dtype, copy=False)
-
-
-def _is_simple(key: object) -> bool:
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(
-        part is Ellipsis
-        or (isinstance(part, slice) and part.step in (None, 1))
-        or isinstance(part, (int, np.integer))
-        for part in parts
-    )
-
-
-@dataclass
-class _Shown:
-    """One image on the screen."""
-
-    image: ChannelImage
-    layer: Any = None
-    asked: dict[int, Region] = field(default_factory=dict)  # by level
-    coming: dict[tuple[object, ...], tuple[Want, Task]] = field(default_factory=dict)
-    arrived: bool = False
-    refreshed: float = 0.0
-    plane: float = 0.0  # the last z, as a share of the depth
-    direction: int = 1
-
-    def owner(self, level: int) -> tuple[int, int]:
-        return (id(self), level)
-
-    @property
-    def visible(self) -> bool:
-        return self.layer is None or bool(self.layer.visible)
 
 
 @dataclass(frozen=True)
@@ -194,12 +73,20 @@ class Screen:
     waits : bool
         Whether slicing waits until all is there: in a viewer without a window
         nobody would show later what came later.
+    place : callable, optional
+        Returns where a layer is sliced, as (z, y, x) in voxels of its level 0.
     """
 
-    def __init__(self, *, waits: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        waits: bool = True,
+        place: Callable[[Any], Sequence[float]] | None = None,
+    ) -> None:
         self.waits = waits
+        self._place = place
         self._lock = threading.RLock()  # napari may slice in a thread of its own
-        self._shown: dict[ChannelImage, _Shown] = {}
+        self._shown: dict[ChannelImage, ShownImage] = {}
         self._told: set[ChannelImage] = set()
         self._patient_until = 0.0
         self._cost = 0.0  # s that slicing took since the last poll
@@ -208,7 +95,7 @@ class Screen:
 
     def views(self, image: ChannelImage) -> list[LevelView]:
         """Return what a layer of this image is given as its data."""
-        self._shown.setdefault(image, _Shown(image))
+        self._shown.setdefault(image, ShownImage(image))
         return [LevelView(self, array) for array in image.arrays]
 
     def show(self, image: ChannelImage, layer: Any) -> None:
@@ -217,14 +104,16 @@ class Screen:
 
     def hide(self, image: ChannelImage) -> None:
         """Read nothing for an image any more; its layer is gone."""
-        shown = self._shown.pop(image, None)
-        if shown is not None:
-            self._drop(shown)
+        with self._lock:
+            shown = self._shown.pop(image, None)
+            if shown is not None:
+                shown.drop()
 
     def close(self) -> None:
         """Read nothing any more."""
         for image in list(self._shown):
             self.hide(image)
+        reader().pool.drop(self)
 
     @property
     def images(self) -> tuple[ChannelImage, ...]:
@@ -250,87 +139,61 @@ class Screen:
         shown = self._shown.get(array.image)
         if shown is None or not all(s.stop > s.start for s in region):
             return array[region]
-        missing = self._missing(array, region)
-        if self.waits:
-            self._note(shown, array, region)
-            if missing:
-                self._ask_siblings(array, region)
-            return array[region]
+        flat = any(s.stop - s.start == 1 for s in region)
+        if not flat and not can_be_volume(array):
+            # napari asks for all of a level in 3-D; this shows as nothing
+            return np.full((1, 1, 1), array.fill_value, dtype=array.dtype)
+        region = self._moved(shown, array, region)
         with self._lock:
-            self._start(shown, array, region, missing)
-            coming = [task for _, task in shown.coming.values()]
-        if missing:
+            shown.note(array, region)
+            if self.waits:
+                if shown.buffers[array.level].missing:
+                    self._ask_siblings(array, region)
+            else:
+                self._start(shown, array, region)
+            coming = list(shown.coming.values())
+        if self.waits:
+            values = array[region]
+            with self._lock:
+                shown.buffer(array, region).fill(values)
+            return values
+        if shown.missing(array.level):
             self._wait_a_little(coming)
-            missing = self._missing(array, region)
-        return self._composed(array, region, bool(missing))
+        with self._lock:
+            shown.settle()
+            return _composed(shown, shown.buffer(array, region))
 
-    def _missing(self, array: LevelArray, region: Region) -> list[Want]:
-        shared = reader()
-        return [
-            want
-            for want in shared.wants(array, region)
-            if shared.known(want) is None and not want.failed
-        ]
+    def _moved(self, shown: ShownImage, array: LevelArray, region: Region) -> Region:
+        """Return a region of one plane where level 0 has the plane in view.
 
-    def _start(
-        self, shown: _Shown, array: LevelArray, region: Region, missing: list[Want]
-    ) -> None:
+        napari rounds place / factor: its plane 3 of level 0 is plane 2 of level 1,
+        which holds the planes 4 and 5.
+        """
+        if not array.level or shown.layer is None or self._place is None:
+            return region
+        place, spans = self._place(shown.layer), []
+        for span, at, n, m in zip(
+            region, place, array.image.shape, array.shape, strict=True
+        ):
+            napari_s = round(min(max(at * m / n, 0), m - 1))
+            single = span.stop - span.start == 1
+            voxel = under(at, n, m) if single and span.start == napari_s else None
+            spans.append(span if voxel is None else slice(voxel, voxel + 1))
+        z, y, x = spans
+        return (z, y, x)
+
+    def _start(self, shown: ShownImage, array: LevelArray, region: Region) -> None:
         """Have what is missing read, for the other channels too; drop the rest."""
         self._rested = False
-        self._note(shown, array, region)
-        self._drop_prefetched()
-        coarsest = len(array.image.arrays) - 1
-        for level in list(shown.asked):
-            if level not in (array.level, coarsest) and array.level != coarsest:
-                del shown.asked[level]
-                self._ask(shown, level, [], region, Urgency.NOW)
-        urgency = Urgency.COARSE if array.level == coarsest else Urgency.NOW
-        self._ask(shown, array.level, missing, region, urgency)
+        reader().pool.drop(self)  # what was read ahead of another view
+        coarsest = array.image.arrays[-1].level
+        missing = shown.missing(array.level)
         if missing and array.level != coarsest:
-            self._ask_coarse(shown, array, region)
+            shown.ask_coarse(array, region)
+        urgency = Urgency.COARSE if array.level == coarsest else Urgency.NOW
+        shown.ask(array.level, urgency)
         if missing:
             self._ask_siblings(array, region)
-
-    def _note(self, shown: _Shown, array: LevelArray, region: Region) -> None:
-        """Remember what is looked at, and in which direction it moves."""
-        shown.asked[array.level] = region
-        plane = (region[0].start + 0.5) / array.shape[0]
-        if abs(plane - shown.plane) * array.shape[0] > 0.75:
-            shown.direction = 1 if plane > shown.plane else -1
-            shown.plane = plane
-
-    def _ask(
-        self,
-        shown: _Shown,
-        level: int,
-        wants: list[Want],
-        region: Region,
-        urgency: Urgency,
-    ) -> None:
-        """Have chunks of one level read in the place of those asked for before."""
-        shared, owner = reader(), shown.owner(level)
-        keys = {shared.task_key(want) for want in wants}
-        shared.pool.drop(owner, keys)
-        for key, (want, task) in list(shown.coming.items()):
-            if want.array.level == level and key not in keys and not task.done:
-                shown.coming.pop(key, None)
-        for want in wants:
-            key = shared.task_key(want)
-            known = shown.coming.get(key)
-            if known is None or known[1].done:
-                task = shared.start(want, urgency, owner, _rank(want, region))
-                shown.coming[key] = (want, task)
-
-    def _ask_coarse(self, shown: _Shown, array: LevelArray, region: Region) -> None:
-        """Have the coarsest level read too: it shows until the others are there."""
-        coarsest = array.image.arrays[-1]
-        covered = _scaled(region, array.shape, coarsest.shape)
-        wants = self._missing(coarsest, covered)
-        if wants:
-            shared, owner = reader(), shown.owner(coarsest.level)
-            for want in wants:
-                task = shared.start(want, Urgency.COARSE, owner)
-                shown.coming.setdefault(shared.task_key(want), (want, task))
 
     def _ask_siblings(self, array: LevelArray, region: Region) -> None:
         """Have the same chunks of the other visible channels read.
@@ -343,14 +206,8 @@ class Screen:
             if len(other.image.arrays) <= array.level:
                 continue
             sibling = other.image.arrays[array.level]
-            if sibling.shape != array.shape or sibling.chunks != array.chunks:
-                continue
-            if other.asked.get(array.level) == region:
-                continue  # it has asked by itself
-            shared, owner = reader(), other.owner(array.level)
-            for want in self._missing(sibling, region):
-                rank = _rank(want, region)
-                shared.start(want, Urgency.SIBLING, owner, rank)
+            if sibling.shape == array.shape and sibling.chunks == array.chunks:
+                other.expect(sibling, region)
 
     def _wait_a_little(self, tasks: list[Task]) -> None:
         now = self._clock()
@@ -361,45 +218,6 @@ class Screen:
             if left <= 0:
                 return
             task.wait(left)
-
-    def _composed(
-        self, array: LevelArray, region: Region, incomplete: bool
-    ) -> np.ndarray[Any, Any]:
-        """Put together what is there, over the coarse level where it is not all."""
-        shape = [s.stop - s.start for s in region]
-        out = self._coarse(array, region) if incomplete else None
-        filled = out is not None
-        if out is None:
-            out = np.full(shape, array.fill_value, dtype=array.dtype)
-        shared = reader()
-        for want in shared.wants(array, region):
-            piece = shared.known(want)
-            if piece is not None:
-                paste(out, region, want, piece)
-            elif filled and want.failed:
-                paste(out, region, want, None)  # what failed shows as empty
-        return out
-
-    def _coarse(self, array: LevelArray, region: Region) -> np.ndarray[Any, Any] | None:
-        """Return a region from the finest coarser level that is there."""
-        shared = reader()
-        for coarser in array.image.arrays[array.level + 1 :]:
-            covered = _scaled(region, array.shape, coarser.shape)
-            wants = shared.wants(coarser, covered)
-            pieces = [shared.known(want) for want in wants]
-            if not all(pieces):
-                continue
-            low = np.empty([s.stop - s.start for s in covered], dtype=array.dtype)
-            for want, piece in zip(wants, pieces, strict=True):
-                paste(low, covered, want, piece)
-            index = [
-                _nearest(s, n, m) - c.start
-                for s, n, m, c in zip(
-                    region, array.shape, coarser.shape, covered, strict=True
-                )
-            ]
-            return np.asarray(low[np.ix_(*index)])
-        return None
 
     # --- news
 
@@ -414,9 +232,9 @@ class Screen:
         pause = max(_REFRESH_PAUSE, _REFRESH_SHARE * self._cost)
         self._cost = 0.0
         for shown in list(self._shown.values()):
-            if not shown.visible and shown.coming:
-                self._drop(shown)
-            self._settle(shown)
+            if not shown.visible:
+                shown.stop()
+            shown.settle()
             if shown.image not in self._told and shown.image.failures:
                 self._told.add(shown.image)
                 failed[shown.image] = min(why for *_, why in shown.image.failures)
@@ -427,7 +245,7 @@ class Screen:
                 refresh.append(shown.layer)
         if not pending and not refresh and not self._rested:
             self._rested = True
-            self._prefetch()
+            self._read_ahead()
         return News(tuple(refresh), pending, failed)
 
     @property
@@ -435,118 +253,72 @@ class Screen:
         """Whether all that is looked at is there."""
         return self._rested
 
-    def _settle(self, shown: _Shown) -> None:
-        """Take over what is done, and record what failed."""
-        for key, (want, task) in list(shown.coming.items()):
-            if task.done:
-                shown.coming.pop(key, None)
-                if not isinstance(task.error, CancelledError):
-                    shown.arrived = True
-                    want.array.settle(want, task)
-
     def values_in_view(self, image: ChannelImage) -> np.ndarray[Any, Any] | None:
         """Return the voxels in view, coarse ones where fine ones are not there."""
-        shown = self._shown.get(image)
-        if shown is None or not shown.asked:
-            return None
-        level = min(shown.asked)
-        array, region = image.arrays[level], shown.asked[level]
-        return self._composed(array, region, bool(self._missing(array, region)))
+        with self._lock:
+            shown = self._shown.get(image)
+            buffer = None if shown is None else shown.in_view
+            return None if buffer is None else _composed(self._shown[image], buffer)
 
     def retry(self) -> tuple[Any, ...]:
         """Forget what failed; return the layers to refresh."""
         layers = []
-        for shown in self._shown.values():
-            if shown.image.failures:
-                shown.image.retry()
-                layers.append(shown.layer)
-        self._told.clear()
+        with self._lock:
+            for shown in self._shown.values():
+                if shown.image.failures:
+                    shown.image.retry()
+                    for buffer in shown.buffers.values():
+                        buffer.forget_absent()
+                    layers.append(shown.layer)
+            self._told.clear()
         return tuple(layer for layer in layers if layer is not None)
 
     def failed_regions(self) -> Iterator[tuple[ChannelImage, LevelArray, Region]]:
         """Yield what is in view, was asked for, and could not be read."""
-        shared = reader()
         for shown in list(self._shown.values()):
-            if not shown.visible or not shown.image.failures:
-                continue
-            for level, region in list(shown.asked.items()):
-                array = shown.image.arrays[level]
-                for want in shared.wants(array, region):
-                    if want.failed and shared.known(want) is None:
-                        yield shown.image, array, array.region_of(want.chunk)
+            buffer = shown.in_view
+            if buffer is not None and shown.visible and shown.image.failures:
+                for want in buffer.failed:
+                    yield shown.image, want.array, want.array.region_of(want.chunk)
 
-    def _drop(self, shown: _Shown) -> None:
-        for array in shown.image.arrays:
-            reader().pool.drop(shown.owner(array.level))
-        shown.coming.clear()
-
-    # --- prefetching
-
-    def _prefetch(self) -> None:
-        """Have read, when nothing else is to be done, what may be wanted next.
-
-        The next planes in the direction of travel that are not there, and the
-        same planes of the next coarser level.
-        """
-        shared = reader()
-        for shown in list(self._shown.values()):
-            if not shown.visible or not shown.asked:
-                continue
-            level = min(shown.asked)
-            array, region = shown.image.arrays[level], shown.asked[level]
-            if region[0].stop - region[0].start > 1:
-                continue
-            wants = self._ahead(shown, array, region)
-            if level + 1 < len(shown.image.arrays):
-                coarser = shown.image.arrays[level + 1]
-                covered = _scaled(region, array.shape, coarser.shape)
-                wants += self._missing(coarser, covered)
-            for want in wants[:_MOST_PREFETCHED]:
-                shared.start(want, Urgency.IDLE, self, _rank(want, region))
-
-    def _ahead(self, shown: _Shown, array: LevelArray, region: Region) -> list[Want]:
-        """Return the wants of the next plane that needs a request."""
-        shared = reader()
-        z, step = region[0].start, shown.direction
-        ahead = z + step * array.chunks[0]
-        for want in shared.wants(array, region)[:1]:
-            piece = shared.known(want)
-            if piece is not None:
-                begin = array.region_of(want.chunk)[0].start + piece.first
-                ahead = begin + len(piece.values) if step > 0 else begin - 1
-        if not 0 <= ahead < array.shape[0]:
-            return []
-        return self._missing(array, (slice(ahead, ahead + 1), region[1], region[2]))
-
-    def _drop_prefetched(self) -> None:
-        reader().pool.drop(self)
+    def _read_ahead(self) -> None:
+        """Have read, when nothing else is to be done, what may be wanted next."""
+        looked_at = [
+            (shown, shown.in_view)
+            for shown in self._shown.values()
+            if shown.visible and shown.in_view is not None
+        ]
+        if not looked_at:
+            return
+        buffers = [buffer for _, buffer in looked_at if buffer is not None]
+        room = room_left(buffers) // len(buffers)
+        for (shown, _), buffer in zip(looked_at, buffers, strict=True):
+            for want in wants_ahead(buffer, shown.direction, room):
+                rank = far(want, buffer.region)
+                reader().start(want, Urgency.IDLE, self, rank)
 
 
-def _rank(want: Want, region: Region) -> float:
-    """Return how far a chunk is from the middle of a region, in voxels."""
-    far = 0.0
-    for wanted, chunk in zip(
-        region[1:], want.array.region_of(want.chunk)[1:], strict=True
-    ):
-        middle = (wanted.start + wanted.stop - chunk.start - chunk.stop) / 2
-        far += middle * middle
-    return far
+def _composed(shown: ShownImage, buffer: ViewBuffer) -> np.ndarray[Any, Any]:
+    """Put together what is there, over the coarse level where it is not all."""
+    coarse = _coarse(shown, buffer) if buffer.missing else None
+    return buffer.picture(coarse)
 
 
-def _nearest(span: slice, size: int, coarse: int) -> np.ndarray[Any, Any]:
-    """Return the coarse voxel under each voxel of a span."""
-    places = (np.arange(span.start, span.stop) + 0.5) * (coarse / size)
-    return np.minimum(places.astype(np.intp), coarse - 1)
-
-
-def _scaled(
-    region: Region, shape: tuple[int, int, int], coarse: tuple[int, int, int]
-) -> Region:
-    """Return the voxels of a coarser level that cover a region."""
-    spans = []
-    for span, size, small in zip(region, shape, coarse, strict=True):
-        ends = _nearest(slice(span.start, span.start + 1), size, small)[0]
-        last = _nearest(slice(span.stop - 1, span.stop), size, small)[0]
-        spans.append(slice(int(ends), int(last) + 1))
-    z, y, x = spans
-    return (z, y, x)
+def _coarse(shown: ShownImage, buffer: ViewBuffer) -> np.ndarray[Any, Any] | None:
+    """Return a region from the finest coarser level that is there."""
+    array, region = buffer.array, buffer.region
+    for coarser in array.image.arrays[array.level + 1 :]:
+        covered = covering(region, array.shape, coarser.shape)
+        held = shown.buffers.get(coarser.level)
+        low = None if held is None else held.part(covered)
+        if low is None:
+            low = ViewBuffer(coarser, covered).part(covered)
+        if low is not None:
+            index = [
+                nearest(s, n, m) - c.start
+                for s, n, m, c in zip(
+                    region, array.shape, coarser.shape, covered, strict=True
+                )
+            ]
+            return np.asarray(low[np.ix_(*index)])
+    return None

@@ -41,9 +41,8 @@ def sharp(image, layer):
     """Whether a layer shows the voxels that the image has."""
     view = np.asarray(layer._slice.image.view)
     array = image.levels[layer.data_level]
-    factor = image.shape[0] / array.shape[0]
     place = layer.world_to_data(layer._slice_input.world_slice.point)[0]
-    z = int(np.clip(np.round(place / factor), 0, array.shape[0] - 1))
+    z = int((round(place) + 0.5) * array.shape[0] / image.shape[0])
     (_, y0, x0), (_, y1, x1) = layer.corner_pixels
     truth = array[z, y0 : y1 + 1, x0 : x1 + 1].compute()
     return view.shape == truth.shape and bool((view == truth).all())

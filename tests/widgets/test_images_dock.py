@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 
 import napari_seespot as nss
 from napari_seespot import sessions
+from napari_seespot.layers import add_crop, add_mask, open_images, open_more
 from napari_seespot.widgets.images import ImagesWidget
 
 
@@ -48,12 +51,106 @@ def test_a_crop_of_each_visible_channel(opened, model, qtbot):
         layer.visible = False
     dock.crop()
     qtbot.waitUntil(lambda: dock.text.value.startswith("Cropped"), timeout=20_000)
+    assert dock.text.value == "Cropped 2 channels around the middle of the view."
     crops = [layer for layer in model.layers if layer.name.endswith("crop")]
     assert len(crops) == 2
+    middle = (0.0, *model.scene.camera.center[-2:])
+    middle = (model.dims.point[0], *middle[1:])
+    for layer in crops:
+        assert is_inside(layer, middle)
     for layer in channels.values():
         layer.visible = False
     dock.crop()
     assert dock.text.value == "No channel is visible."
+
+
+def is_inside(layer, place):
+    low, high = layer.extent.world
+    return bool((low <= np.array(place)).all() and (place <= high).all())
+
+
+def test_a_crop_around_the_marked_spot(opened, model, qtbot):
+    session, dock = opened
+    image = session.dataset.images[session.dataset.channels[0]]
+    row = int(np.argmin([sum(session.position(r)) for r in range(200)]))  # in a corner
+    session.go_to_row(row)
+    model.scene.camera.center = (0, *np.array(image.shape[1:]) * image.scale[1:])
+    dock.crop()
+    qtbot.waitUntil(lambda: dock.text.value.startswith("Cropped"), timeout=20_000)
+    assert dock.text.value.endswith("channels around the marked spot.")
+    place = session.viewing.overlay.world(session.position(row))
+    crops = [layer for layer in model.layers if layer.name.endswith("crop")]
+    assert len(crops) == len(session.dataset.channels)
+    for layer in crops:
+        assert is_inside(layer, place)
+    layer = crops[0]
+    first = (np.array(layer.translate) - image.translate) / image.scale
+    np.testing.assert_allclose(first, np.round(first), atol=1e-9)
+    z, y, x = np.round(first).astype(int)
+    d, h, w = layer.data.shape
+    truth = image.levels[0][z : z + d, y : y + h, x : x + w].compute()
+    np.testing.assert_array_equal(layer.data, truth)
+    (again, *_) = add_crop(session)
+    np.testing.assert_array_equal(again.translate, layer.translate)
+    (other, *_) = add_crop(session, row=5)
+    assert is_inside(other, session.viewing.overlay.world(session.position(5)))
+
+
+def test_a_spot_without_a_place_is_not_cropped_around(opened, monkeypatch):
+    session, _ = opened
+    nowhere = (np.nan, np.nan, np.nan)
+    monkeypatch.setattr(session, "position", lambda _row: nowhere)
+    with pytest.raises(nss.SeeSpotError, match="the spot in row 3 has no position"):
+        add_crop(session, row=3)
+
+
+def test_what_was_assumed_is_told(opened, monkeypatch, qtbot):
+    session, dock = opened
+    dataset = session.dataset
+    (mask, *_) = dataset.masks
+    for image in (dataset.images["405"], dataset.masks[mask]):
+        monkeypatch.setattr(image, "notes", ("the voxel size is assumed",))
+    dock.add()
+    name = dataset.images["405"].name
+    told = f"{name} is shown.\nChannel {name}: the voxel size is assumed"
+    qtbot.waitUntil(lambda: "is shown" in dock.text.value, timeout=20_000)
+    assert dock.text.value == told
+    assert open_images(dataset, ["405"])[1] == [told.partition("\n")[2]]
+    more = open_more(dataset, [("images", "405"), ("masks", mask)])[1]
+    assert more[1] == f"Mask {mask}: the voxel size is assumed"
+    add_mask(session, mask)
+    assert str(notification_manager.records[-1].message) == more[1]
+
+
+def test_channels_that_were_left_out_are_tried_again(sample, model, qtbot, monkeypatch):
+    images, (left, *_) = sample.images, sample.channels
+    make, calls = images._make, []
+
+    def fail(name):
+        calls.append(name)
+        if name == left:
+            raise nss.SeeSpotError("no metadata", where="here")
+        return make(name)
+
+    monkeypatch.setattr(images, "_made", {})
+    monkeypatch.setattr(images, "_failed", {})
+    monkeypatch.setattr(images, "_make", fail)
+    session = nss.view(sample, model)
+    dock = ImagesWidget(model)
+    qtbot.addWidget(dock.native)
+    assert left not in session.viewing.images.channels
+    for times, ask in enumerate((dock.retry, dock.retry, dock.add)):
+        dock.image.value = ("images", left)
+        dock.text.value = ""
+        tries = calls.count(left)
+        ask()
+        qtbot.waitUntil(lambda: "no metadata" in dock.text.value, timeout=20_000)
+        assert calls.count(left) > tries, times  # not the stored error
+    monkeypatch.setattr(images, "_make", make)
+    dock.retry()
+    qtbot.waitUntil(lambda: left in session.viewing.images.channels, timeout=20_000)
+    assert dock.text.value == "Asked again."
+    sessions.attach(model, None)
 
 
 def test_contrast_and_looks(opened, tmp_path):

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, Label, PushButton
 from qtpy.QtWidgets import QFileDialog
 
-from napari_seespot.crops import crop
+from napari_seespot.crops import crop, voxel_at
+from napari_seespot.dataset import LazyMapping
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.layers import (
     auto_contrast,
+    left_out,
     load_look,
+    marked_place,
     middle_of_view,
+    notes_of,
     open_images,
     other_channels,
     retry_images,
@@ -60,8 +64,8 @@ class ImagesWidget(SessionDock):
         self.crop_button = self._button(
             "Crop at full resolution",
             self.crop,
-            "Load a box around the middle of the view at full resolution, a layer for "
-            "each visible channel: what to look at in 3-D.",
+            "Load a box at full resolution around the marked spot, or else the middle "
+            "of the view, a layer for each visible channel: what to look at in 3-D.",
         )
         self.contrast_button = self._button(
             "Fit contrast",
@@ -71,8 +75,8 @@ class ImagesWidget(SessionDock):
         self.retry_button = self._button(
             "Retry",
             self.retry,
-            "Ask again for the parts of images that could not be read: those that are "
-            "crossed out.",
+            "Ask again for the parts of images that could not be read, those that are "
+            "crossed out, and for channels that could not be opened.",
         )
         self.save_button = self._button(
             "Save look...",
@@ -132,23 +136,31 @@ class ImagesWidget(SessionDock):
         dataset = session.dataset
 
         def read(_job: Any) -> ChannelImage:
-            if kind == "masks":
-                return dataset.masks[name]
-            image = dataset.images[name]  # raises what `open_images` would collect
-            open_images(dataset, [name])
+            images = dataset.masks if kind == "masks" else dataset.images
+            if isinstance(images, LazyMapping):
+                images.retry()  # who asks by hand wants to know how it is now
+            image: ChannelImage = images[name]  # raises what `open_images` collects
+            if kind == "images":
+                open_images(dataset, [name])
             return image
 
         def show(image: ChannelImage) -> None:
-            if self._session is session and session.viewing is not None:
-                session.viewing.finish()
-                layer = session.viewing.images.add(image)
-                layer.visible = True
-                self.text.value = f"{image.name} is shown."
+            if self._session is session:
+                self._show(image)
+                told = [f"{image.name} is shown.", *notes_of(image)]
+                self.text.value = "\n".join(told)
 
         self._begin(f"Opening {name}", read, show)
 
+    def _show(self, image: ChannelImage) -> None:
+        """Put an opened image into the viewer, visible also where it was hidden."""
+        session = self._session
+        if session is not None and session.viewing is not None:
+            session.viewing.finish()
+            session.viewing.images.add(image).visible = True
+
     def crop(self) -> None:
-        """Load a box around the middle of the view."""
+        """Load a box around the marked spot, or the middle of the view."""
         session = self._session
         if session is None or session.viewing is None:
             return
@@ -158,21 +170,23 @@ class ImagesWidget(SessionDock):
         if not shown:
             self.text.value = "No channel is visible."
             return
-        center = middle_of_view(session)
+        marked = marked_place(session)
+        place = marked or middle_of_view(session)
+        where = "the marked spot" if marked else "the middle of the view"
         sources = [images.image_of(channel) for channel in shown]
 
         def read(job: Any) -> list[Crop]:
             boxes = []
             for source in sources:
                 job.check()
-                boxes.append(crop(source, center))
+                boxes.append(crop(source, voxel_at(source, place)))
             return boxes
 
         def show(boxes: list[Crop]) -> None:
             if self._session is session and session.viewing is not None:
                 turns = session.viewing.turns
                 turns.add(*(lambda box=box: images.add_crop(box) for box in boxes))
-                self.text.value = f"Cropped {len(boxes)} channels."
+                self.text.value = f"Cropped {len(boxes)} channels around {where}."
 
         self._begin("Reading the crop", read, show)
 
@@ -181,13 +195,30 @@ class ImagesWidget(SessionDock):
         self._try(lambda session: f"Fitted {len(auto_contrast(session))} channels.")
 
     def retry(self) -> None:
-        """Ask again for what could not be read."""
+        """Ask again for what could not be read, and for channels left out."""
+        session = self._session
+        if session is None:
+            return
+        self._try(self._ask_again)
+        channels = left_out(session)
+        if not channels or session.viewing is None:
+            return
 
-        def again(session: Session) -> str:
-            retry_images(session)
-            return "Asked again."
+        def read(_job: Any) -> tuple[list[ChannelImage], list[str]]:
+            return open_images(session.dataset, channels)
 
-        self._try(again)
+        def show(opened: tuple[list[ChannelImage], list[str]]) -> None:
+            if self._session is session:
+                images, problems = opened
+                for image in images:
+                    self._show(image)
+                self.text.value = "\n".join(["Asked again.", *problems])
+
+        self._begin(f"Opening {', '.join(channels)}", read, show)
+
+    def _ask_again(self, session: Session) -> str:
+        retry_images(session)
+        return "Asked again."
 
     def save_to(self, path: Path) -> None:
         """Write how all channels are shown to a file."""
