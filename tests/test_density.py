@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_seespot import _chunks
-from napari_seespot.densities import (
-    density,
-    from_scale,
-    histogram,
-    means,
-    to_scale,
-    warm_up,
-)
+from napari_seespot.axis_scales import from_scale, to_scale
+from napari_seespot.densities import density, histogram, means, warm_up
 from napari_seespot.errors import (
     CancelledError,
     NotFoundError,

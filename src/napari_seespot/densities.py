@@ -8,7 +8,7 @@ beside their bin are compared with the edges, as numpy does with all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,39 +19,35 @@ from napari_seespot._chunks import (
     each_chunk,
     frozen,
     number_chunks,
-    row_mask,
+)
+from napari_seespot.axis_scales import (
+    BinAxis,
+    bin_edges,
+    checked_limits,
+    checked_scales,
 )
 from napari_seespot.errors import NotFoundError, StateError
+from napari_seespot.kept_rows import KeptRows, limits_of_extent, raw_extent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from napari_seespot.axis_scales import AxisScale, Limits
     from napari_seespot.spots import Spots
 
 __all__ = [
-    "AxisScale",
     "Density",
     "Histogram",
+    "column_name",
     "density",
-    "from_scale",
     "histogram",
-    "limits_of_extent",
     "means",
-    "raw_extent",
-    "to_scale",
     "warm_up",
-    "wider",
 ]
-
-AxisScale = Literal["linear", "log", "asinh"]
-"""How an axis is scaled: bins are equally wide on that scale."""
-
-Limits = tuple[float, float]
 
 COUNTS_BYTES = 1 << 28
 """Memory that the threads' own counts may take; large ones get fewer threads."""
 
-NO_MASK = frozen([], np.bool_)
 NO_CODES = frozen([], np.uint8)
 
 MAX_CLASSES = 255
@@ -122,53 +118,6 @@ class Histogram:
         return int(self.counts.sum())
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """A column's edges, and the way from a value to a guess of its bin."""
-
-    edges: np.ndarray
-    scale: AxisScale
-    width: float
-
-    def guess(self, dtype: Any) -> tuple[float, ...]:
-        """Return how the kernel guesses bins, in the precision of the columns.
-
-        Returns
-        -------
-        tuple of float
-            The lowest and the highest value inside; the first edge on the
-            scale; how many bins a unit of it has; how near to an edge, in bins,
-            a guess is unsure.
-        """
-        kind = np.dtype(dtype).type
-        first, last = to_scale(self.edges[[0, -1]], self.scale, self.width)
-        n = len(self.edges) - 1
-        # 0 for a span too small to divide by: the correction then does all.
-        per_unit = n / (last - first) if last - first > 1e-300 else 0
-        with np.errstate(over="ignore", invalid="ignore"):
-            low, high = kind(self.edges[0]), kind(self.edges[-1])
-            # Rounded inwards, a comparison says what it says in float64.
-            if low < self.edges[0]:
-                low = np.nextafter(low, kind(np.inf))
-            if high > self.edges[-1]:
-                high = np.nextafter(high, kind(-np.inf))
-            start, step = kind(first), kind(per_unit)
-            places = (self.along(self.edges.astype(dtype)) - start) * step
-            off = float(np.abs(places - np.arange(n + 1)).max())
-        # Scaling never changes the order of two values: one that is guessed
-        # farther from an edge than the edge itself is on the right side of it.
-        # A curve may, by some roundings.
-        least = 1e-5 if self.scale == "linear" else 1e-3
-        margin = max(least, 4 * off) if off < 0.1 else 1.0
-        return (low, high, start, step, kind(margin))
-
-    def along(self, values: np.ndarray) -> np.ndarray:
-        """Return values on the scale, in their own precision: for guesses."""
-        if self.scale == "linear":
-            return values
-        return frozen(_along(values, self.scale, self.width), values.dtype)
-
-
 def density(
     spots: Spots,
     x_channel: str,
@@ -237,7 +186,7 @@ def density(
             bins=bins,
             limits=limits,
             by=by,
-            where=_Keep(len(spots), where).mask,
+            where=KeptRows(len(spots), where).mask,
             axes=axes,
             asinh_width=asinh_width,
             cancelled=cancelled,
@@ -245,15 +194,15 @@ def density(
         return counted
     names = (column_name(spots, x_channel), column_name(spots, y_channel))
     x, y = (spots.column(name) for name in names)
-    scales = _checked_scales(axes, asinh_width)
+    scales = checked_scales(axes, asinh_width)
     n_bins = _checked_bins(bins)
-    keep = _Keep(len(spots), where)
-    given = _checked_limits(limits, scales)
+    keep = KeptRows(len(spots), where)
+    given = checked_limits(limits, scales)
     if None in given:
-        found = _extent(x, y, scales, keep, cancelled)
+        found = limits_of_extent(raw_extent(x, y, scales, keep, cancelled), scales)
         given = (given[0] or found[0], given[1] or found[1])
     x_axis, y_axis = (
-        _Axis(_edges(ends, count, scale, asinh_width), scale, asinh_width)
+        BinAxis(bin_edges(ends, count, scale, asinh_width), scale, asinh_width)
         for ends, count, scale in zip(given, n_bins, scales, strict=True)
     )
     classes = () if by is None else spots.class_names(by)
@@ -305,12 +254,12 @@ def means(
         for name in (counted.x, counted.y, column)
     )
     x_axis, y_axis = (
-        _Axis(edges, scale, counted.asinh_width)
+        BinAxis(edges, scale, counted.asinh_width)
         for edges, scale in zip(
             (counted.x_edges, counted.y_edges), counted.axes, strict=True
         )
     )
-    keep = _Keep(len(spots), where)
+    keep = KeptRows(len(spots), where)
     dtype = number_chunks(x, y, slice(0, 0))[0].dtype
     x_guess, y_guess = x_axis.guess(dtype), y_axis.guess(dtype)
     size = counted.counts.shape[-2] * counted.counts.shape[-1]
@@ -422,54 +371,6 @@ def column_name(spots: Spots, name: str) -> str:
     )
 
 
-def to_scale(values: Any, scale: AxisScale, asinh_width: float = 1.0) -> np.ndarray:
-    """Return where values lie on a scaled axis: float64, same shape.
-
-    What has no place on a logarithmic axis becomes NaN (0: -inf).
-    """
-    numbers: np.ndarray = np.asarray(values, np.float64)
-    return numbers if scale == "linear" else _along(numbers, scale, asinh_width)
-
-
-def from_scale(places: Any, scale: AxisScale, asinh_width: float = 1.0) -> np.ndarray:
-    """Return the values at places of a scaled axis; undoes `to_scale`."""
-    along: np.ndarray = np.asarray(places, np.float64)
-    if scale == "linear":
-        return along
-    with np.errstate(over="ignore"):
-        if scale == "log":
-            return np.asarray(10.0**along)
-        return np.asarray(np.sinh(along) * asinh_width)
-
-
-def _along(values: np.ndarray, scale: AxisScale, width: float) -> np.ndarray:
-    """Return values on a curved scale, in their own precision."""
-    # errstate belongs to a thread: it must be set in the one that calculates.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        if scale == "log":
-            return np.asarray(np.log10(values))
-        return np.asarray(np.arcsinh(values / values.dtype.type(width)))
-
-
-def _checked_scales(
-    axes: Sequence[str], asinh_width: float
-) -> tuple[AxisScale, AxisScale]:
-    known: tuple[AxisScale, ...] = get_args(AxisScale)
-    pair = () if isinstance(axes, str) else tuple(axes)
-    chosen = [scale for name in pair for scale in known if scale == name]
-    if len(pair) != 2 or len(chosen) != 2:
-        raise StateError(
-            f"the axes are {axes!r}",
-            expected=f"the scales of x and y, each one of {', '.join(known)}",
-        )
-    if not 0 < asinh_width < np.inf:
-        raise StateError(
-            f"the width of the asinh scale is {asinh_width}",
-            expected="a finite number above 0",
-        )
-    return chosen[0], chosen[1]
-
-
 def _checked_bins(bins: Any) -> tuple[int, int]:
     pair = tuple(bins) if isinstance(bins, (tuple, list)) else (bins, bins)
     whole = all(
@@ -489,174 +390,15 @@ def _checked_bins(bins: Any) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _checked_limits(
-    limits: Any, scales: tuple[AxisScale, AxisScale]
-) -> tuple[Limits | None, Limits | None]:
-    if limits is None:
-        return None, None
-    try:
-        x, y = (None if ends is None else _ends(*ends) for ends in limits)
-    except (TypeError, ValueError) as error:
-        raise StateError(
-            f"the limits are {limits!r}",
-            expected="((x0, x1), (y0, y1)), with None where they are to be found",
-        ) from error
-    for ends, scale, axis in zip((x, y), scales, "xy", strict=True):
-        if ends is None:
-            continue
-        lowest = 0.0 if scale == "log" else -np.inf
-        if not lowest < ends[0] <= ends[1] < np.inf:
-            raise StateError(
-                f"the limits of {axis} are {ends[0]} and {ends[1]}",
-                expected="two finite numbers, the smaller one first"
-                + (", both above 0 on a log axis" if scale == "log" else ""),
-            )
-    return x, y
-
-
-def _ends(low: Any, high: Any) -> Limits:
-    return float(low), float(high)
-
-
-def _extent(
-    x: np.ndarray,
-    y: np.ndarray,
-    scales: tuple[AxisScale, AxisScale],
-    keep: _Keep,
-    cancelled: Callable[[], bool] | None,
-) -> tuple[Limits, Limits]:
-    """Return the limits of the rows that have a place on both axes."""
-    return limits_of_extent(raw_extent(x, y, scales, keep, cancelled), scales)
-
-
-def raw_extent(
-    x: np.ndarray,
-    y: np.ndarray,
-    scales: tuple[AxisScale, AxisScale],
-    keep: np.ndarray | _Keep | None = None,
-    cancelled: Callable[[], bool] | None = None,
-) -> np.ndarray:
-    """Return lowest and highest x and y of rows with a place on both axes.
-
-    Returns
-    -------
-    ndarray of float64, shape (4,)
-        x low, x high, y low, y high; infinite, the wrong way round, without a row.
-    """
-    from napari_seespot._kernels import widen_extent
-
-    x_above, y_above = (0.0 if scale == "log" else -np.inf for scale in scales)
-    kept = keep if isinstance(keep, _Keep) else _Keep(len(x), keep)
-
-    def step(extent: np.ndarray, rows: slice) -> None:
-        x_rows, y_rows = number_chunks(x, y, rows)
-        widen_extent(extent, x_rows, y_rows, x_above, y_above, kept.of(rows))
-
-    parts = each_chunk(
-        len(x),
-        lambda: np.array([np.inf, -np.inf, np.inf, -np.inf]),
-        step,
-        cancelled=cancelled,
-    )
-    return wider(*parts)
-
-
-def wider(*extents: np.ndarray) -> np.ndarray:
-    """Return the extent that holds those of `raw_extent`."""
-    low, high = np.min(extents, axis=0), np.max(extents, axis=0)
-    return np.array([low[0], high[1], low[2], high[3]])
-
-
-def limits_of_extent(
-    extent: np.ndarray, scales: tuple[AxisScale, AxisScale]
-) -> tuple[Limits, Limits]:
-    """Return what `raw_extent` found as limits of x and y."""
-    x_low, x_high, y_low, y_high = map(float, extent)
-    if x_low > x_high:  # no row
-        return _empty(scales[0]), _empty(scales[1])
-    return (x_low, x_high), (y_low, y_high)
-
-
-def _empty(scale: AxisScale) -> Limits:
-    return (1.0, 10.0) if scale == "log" else (0.0, 1.0)
-
-
-def _edges(
-    limits: Limits | None, bins: int, scale: AxisScale, width: float
-) -> np.ndarray:
-    """Return edges in data units, equally spaced on the scale."""
-    assert limits is not None  # found by now where not given
-    low, high = limits
-    if low == high:
-        half = np.sqrt(10.0)
-        ends = (low / half, high * half) if scale == "log" else (low - 0.5, high + 0.5)
-        low, high = ends
-    with np.errstate(over="ignore", invalid="ignore"):
-        places = np.linspace(
-            to_scale(low, scale, width), to_scale(high, scale, width), bins + 1
-        )
-        edges = from_scale(places, scale, width)
-    if not np.isfinite(edges).all():
-        raise StateError(
-            f"the limits {low} and {high} are too far apart for float64",
-            expected="limits of which the difference is a number",
-        )
-    if scale != "linear":
-        # Mapped back, ends may miss the limits by a rounding: the largest
-        # value would then fall outside.
-        edges = np.clip(edges, low, high)
-        edges[0], edges[-1] = low, high
-    return edges
-
-
-class _Keep:
-    """Which rows are counted, a part of the rows at a time.
-
-    Parameters
-    ----------
-    n_rows : int
-    where : ndarray of bool, RowFilter or None
-    """
-
-    def __init__(self, n_rows: int, where: np.ndarray | RowFilter | None) -> None:
-        # Not `isinstance` of the protocol: that would look at all of it.
-        self._rule: Any = where if hasattr(where, "in_ranges") else None
-        self._mask = row_mask(where, n_rows) if self._rule is None else None
-
-    @property
-    def mask(self) -> np.ndarray | None:
-        """Whether each row passes; None where all do."""
-        return self._mask if self._rule is None else self._rule.of(slice(None))
-
-    @property
-    def codes(self) -> np.ndarray | None:
-        """Which codes pass; None where all do."""
-        codes: np.ndarray | None = None if self._rule is None else self._rule.codes
-        return codes
-
-    def of(self, rows: slice) -> np.ndarray:
-        """Return which rows pass; of size zero where all do."""
-        if self._rule is not None:
-            return frozen(self._rule.of(rows), np.bool_)
-        return NO_MASK if self._mask is None else self._mask[rows]
-
-    def but_codes(self, rows: slice) -> np.ndarray:
-        """Return which rows pass, whatever their codes."""
-        if self._rule is None:
-            return self.of(rows)
-        passes = self._rule.in_ranges(rows)
-        return NO_MASK if passes is None else frozen(passes, np.bool_)
-
-
 def _count(
     spots: Spots,
     x: np.ndarray,
     y: np.ndarray,
-    x_axis: _Axis,
-    y_axis: _Axis,
+    x_axis: BinAxis,
+    y_axis: BinAxis,
     by: str | None,
     n_classes: int,
-    keep: _Keep,
+    keep: KeptRows,
     cancelled: Callable[[], bool] | None,
 ) -> np.ndarray:
     """Return counts by class, shape (n_classes or 1, bins_y, bins_x)."""
@@ -701,7 +443,7 @@ def _count(
 
 
 def _classes(
-    spots: Spots, by: str | None, n_classes: int, size: int, keep: _Keep
+    spots: Spots, by: str | None, n_classes: int, size: int, keep: KeptRows
 ) -> Callable[[slice], tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return what gives a chunk's mask, codes, and where each code's picture begins.
 

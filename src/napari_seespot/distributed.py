@@ -26,15 +26,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_seespot._chunks import one_thread, row_mask
-from napari_seespot.densities import (
-    Density,
-    column_name,
-    density,
-    limits_of_extent,
-    raw_extent,
-    wider,
-)
+from napari_seespot.densities import Density, column_name, density
 from napari_seespot.errors import CancelledError, MissingExtraError, SeeSpotError
+from napari_seespot.kept_rows import limits_of_extent, raw_extent, wider
 from napari_seespot.spots import Spots
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_seespot import sessions
-from napari_seespot.densities import from_scale
+from napari_seespot.axis_scales import from_scale
 from napari_seespot.errors import StateError
 from napari_seespot.filter_sets import filter_sets
 from napari_seespot.widgets._column_filter import BINS, axis_of

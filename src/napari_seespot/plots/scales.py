@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_seespot.densities import AxisScale, from_scale, to_scale
+from napari_seespot.axis_scales import AxisScale, from_scale, to_scale
 from napari_seespot.plots._qt import pg
 
 if TYPE_CHECKING:

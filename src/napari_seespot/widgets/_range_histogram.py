@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 # Each binding's own, under conditions that mypy cannot follow.
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]  # isort: skip
 
-from napari_seespot.densities import from_scale, to_scale
+from napari_seespot.axis_scales import from_scale, to_scale
 
 if TYPE_CHECKING:
-    from napari_seespot.densities import AxisScale
+    from napari_seespot.axis_scales import AxisScale
 
 __all__ = ["Axis", "Ends", "RangeHistogram"]
 
