@@ -9,6 +9,8 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea
 
 from napari_seespot import sessions
+from napari_seespot.widgets._placing import Placing
+from napari_seespot.widgets._window_font import WindowFont
 
 if TYPE_CHECKING:
     from napari_seespot.resolve import View
@@ -18,6 +20,7 @@ __all__ = ["SessionDock", "scrolled"]
 
 
 _MINIMUM_WIDTH = 290  # pixels; two docks and a canvas fit 1366
+_LINES, _MOST_WIDTH = 19, 400  # so many lines are as high as a dock is wide
 
 
 class _ScrollArea(QScrollArea):
@@ -35,7 +38,9 @@ class _ScrollArea(QScrollArea):
         self._preferred = preferred
 
     def sizeHint(self) -> QSize:  # Qt's name
-        return QSize(_MINIMUM_WIDTH, self._preferred)
+        # Large letters need more; it can be made as narrow as any.
+        wide = min(_LINES * self.fontMetrics().height(), _MOST_WIDTH)
+        return QSize(max(_MINIMUM_WIDTH, wide), self._preferred)
 
     def minimumSizeHint(self) -> QSize:  # Qt's name
         return QSize(_MINIMUM_WIDTH, self._least)
@@ -55,7 +60,6 @@ def scrolled(
     area = _ScrollArea(least, preferred)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     if content is not None:
         area.setWidget(content.native)
     return area
@@ -75,7 +79,7 @@ class SessionDock(Container[Any]):
     least_height: ClassVar[int] = 75
     """Pixels of what is scrolled, where other docks need the room."""
 
-    preferred_height: ClassVar[int] = 300
+    preferred_height: ClassVar[int] = 400
     """Pixels that it asks for; it takes more where there is more."""
 
     needs_session: ClassVar[str] = (
@@ -91,6 +95,8 @@ class SessionDock(Container[Any]):
         self._hint = Label(value=self.needs_session)
         self.append(self._hint)
         self.native.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
+        self._placing = Placing(self.native, self.preferred_height)
+        self._font = WindowFont(self.native)
 
     def add_scrolled(self, content: Container[Any] | None = None) -> QScrollArea:
         """Put content into the dock that scrolls rather than overflow a screen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt
+from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, QSize, Qt
 from qtpy.QtGui import QGuiApplication, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -23,6 +23,7 @@ from qtpy.QtGui import QAction  # type: ignore[attr-defined]  # isort: skip
 from napari_seespot.plots._qt import Signal
 from napari_seespot.plots.chart_menu import ask_path
 from napari_seespot.plots.charts import NOTHING, number_text
+from napari_seespot.widgets._window_font import fit_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,12 +107,21 @@ class FrameTable(QTableView):
         rows = self.verticalHeader()
         if rows is not None:
             rows.setVisible(frame.index.name is not None)
-            rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         columns = self.horizontalHeader()
         if columns is not None:
             columns.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             columns.setStretchLastSection(True)
+        self._fit()
+
+    def _fit(self) -> None:
+        fit_table(self)
         self.setFixedHeight(self.sizeHint().height())
+
+    def changeEvent(self, event: QEvent | None) -> None:  # Qt's name
+        """Be as high as the rows are in another font."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._fit()
 
     def sizeHint(self) -> QSize:  # Qt's name
         """Ask for the height of all rows, or of some of many."""

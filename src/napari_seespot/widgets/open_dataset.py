@@ -64,6 +64,7 @@ class OpenDatasetWidget(SessionDock):
     viewer : napari.Viewer
     """
 
+    preferred_height: ClassVar[int] = 440  # it is alone while it is needed
     needs_session: ClassVar[str] = "No dataset is open in this viewer."
 
     # napari passes its viewer by this annotation, which it compares as text.
