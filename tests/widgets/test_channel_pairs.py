@@ -200,13 +200,13 @@ def test_dataset_without_ratios_has_no_dye_lines(make_dock, make_session, qtbot)
     make_session(ratios=False)
     dock = make_dock()
     painted(dock, qtbot)
-    assert dock.plot._dyes._lines == []
+    assert dock.plot._dyes.items == []
     assert not dock.controls.dye_box.enabled
 
 
 def test_dye_lines_are_named_and_switched(dock, session):
     def names():
-        return [label.toPlainText() for _, _, label in dock.plot._dyes._lines]
+        return [label.toPlainText() for _, label in dock.plot._dyes.items]
 
     assert names() == ["488 · Crh", "514 · Penk", "561"]
     dock.controls.dye_box.value = False
@@ -454,7 +454,7 @@ def test_drawing_selects_all_rows_inside(dock, session, qtbot, tool, places):
     )
     assert len(expected) > 100
     painted(dock, qtbot)
-    assert dock._selected.text().startswith(f"{len(expected):,} selected ")
+    assert f" · {len(expected):,} selected · " in dock._counts.text()
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert dock.plot.view_box.tool == ""
 
@@ -490,15 +490,12 @@ def test_selection_says_what_the_filters_hide_and_is_cleared(dock, session, qtbo
     session.select_rows(np.arange(2000) < 500)
     painted(dock, qtbot)
     hidden = 500 - (passing(session).index < 500).sum()
-    assert dock._selected.isVisible()
-    assert dock._selected.text().startswith(
-        f"500 selected ({hidden:,} do not pass the filters)"
-    )
+    assert f" · 500 selected ({hidden:,} filtered out) · " in dock._counts.text()
     assert dock.plot._tint.image is not None
-    dock._selected.linkActivated.emit("clear")
+    dock._counts.linkActivated.emit("clear")
     assert session.state.selection.mask is None
     painted(dock, qtbot)
-    assert not dock._selected.isVisible()
+    assert "selected" not in dock._counts.text()
     assert dock.plot._tint.image is None
 
 
@@ -834,7 +831,7 @@ def test_gates_of_the_pair_are_drawn(dock, session, qtbot, scale):
     shown = dict(dock.plot._gates.outlines)
     assert set(shown) == {"mine", "turned"}
     assert shown["turned"].tolist() == [[b, a] for a, b in corners]
-    (_, curve, label), *_ = dock.plot._gates._items
+    (curve, label), *_ = dock.plot._gates.items
     xs, ys = curve.getData()
     to = dock.plot.plot_scale.to
     for x, y in corners:

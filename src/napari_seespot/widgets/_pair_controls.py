@@ -8,6 +8,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from psygnal import Signal
 
 from napari_seespot.gates import SELECT_MODES
+from napari_seespot.widgets._flow import flow_row, narrow
 from napari_seespot.widgets._outline_tools import MODES_TIP, tool_buttons
 
 if TYPE_CHECKING:
@@ -74,22 +75,24 @@ class PairControls(Container[Any]):
         self._view: View | None = None
         self._build_choices()
         self._build_switches()
+        first = (self.previous_button, self.pair_box, self.next_button)
+        third = (self.scale_box, self.limits_box)
+        selection = (self.invert_button, self.clear_button)
         rows = (
-            (self.previous_button, self.pair_box, self.next_button),
-            (self.color_box, self.plot_box),
-            (self.scale_box, self.limits_box, self.numbers_button, self.reset_button),
-            (*self.tool_buttons.values(), self.mode_box),
-            (self.invert_button, self.clear_button, self.log_box, self.dye_box),
+            flow_row(*first, grow=[self.pair_box]),
+            _row(self.color_box, self.plot_box),
+            flow_row(*third, self.numbers_button, grow=third),
+            _row(*self.tool_buttons.values(), self.mode_box),
+            _row(*selection, self.log_box, self.dye_box, self.reset_button),
         )
-        super().__init__(labels=False, widgets=[_row(*row) for row in rows])
+        super().__init__(labels=False, widgets=rows)
+        self.native.layout().setSpacing(4)
         self.margins = (0, 0, 0, 0)
         self._connect()
 
     def _build_choices(self) -> None:
         self.previous_button = PushButton(text="◀", tooltip="Previous pair  [")
         self.next_button = PushButton(text="▶", tooltip="Next pair  ]")
-        for button in (self.previous_button, self.next_button):
-            button.native.setMaximumWidth(34)
         # Functions: magicgui asks again whenever a widget gets another parent.
         self.pair_box = ComboBox(
             choices=self._pairs, tooltip="Channels of the x and the y axis"
@@ -115,13 +118,20 @@ class PairControls(Container[Any]):
         self.mode_box = ComboBox(
             choices=_MODES, tooltip=f"What an outline does. {MODES_TIP}"
         )
+        for box, characters in (
+            (self.pair_box, 10),
+            (self.color_box, 3),
+            (self.scale_box, 2),
+            (self.limits_box, 5),
+            (self.mode_box, 4),
+        ):
+            narrow(box, characters)
 
     def _build_switches(self) -> None:
         self.tool_buttons = tool_buttons(self.tool_chosen.emit)
         self.numbers_button = PushButton(
             text="…", tooltip="Type where the axes end, or their percentiles"
         )
-        self.numbers_button.native.setMaximumWidth(34)
         self.reset_button = PushButton(
             text="Reset", tooltip="Undo zoom and fixed limits (A, or a double click)"
         )
@@ -204,11 +214,4 @@ class PairControls(Container[Any]):
 
 
 def _row(*widgets: Any) -> Container[Any]:
-    row: Container[Any] = Container(
-        layout="horizontal", labels=False, widgets=list(widgets)
-    )
-    row.margins = (0, 0, 0, 0)
-    row.native.layout().setSpacing(4)
-    for widget in widgets:
-        widget.native.setMinimumWidth(30)
-    return row
+    return flow_row(*widgets, grow=widgets)

@@ -41,7 +41,7 @@ def selected_text(picture: PairPicture) -> str:
     if not picture.n_selected:
         return ""
     hidden = picture.n_selected - picture.n_selected_passing
-    more = f" ({hidden:,} do not pass the filters)" if hidden else ""
+    more = f" ({hidden:,} filtered out)" if hidden else ""
     return f"{picture.n_selected:,} selected{more}"
 
 

@@ -31,6 +31,7 @@ from napari_seespot.widgets._pair_text import (
     legend_html,
     selected_text,
 )
+from napari_seespot.widgets._plot_note import PlotNote
 from napari_seespot.widgets._spot_seeker import SpotSeeker
 from napari_seespot.widgets._theme import plot_theme
 from napari_seespot.widgets._wakefulness import Wakefulness
@@ -70,7 +71,7 @@ class ChannelPairsWidget(SessionDock):
     """
 
     least_height: ClassVar[int] = 470  # the plot is what the dock is for
-    preferred_height: ClassVar[int] = 600
+    preferred_height: ClassVar[int] = 510
 
     too_few_channels: ClassVar[str] = (
         "A pair needs two spot channels; this dataset has {n}."
@@ -91,9 +92,8 @@ class ChannelPairsWidget(SessionDock):
             labels=False, widgets=[self.controls, self._message]
         )
         self.plot = PairPlot()
-        self._legend, self._counts, self._selected, self._pointed = (
-            _text_label() for _ in range(4)
-        )
+        self._legend, self._counts = _text_label(), _text_label()
+        self._pointed = PlotNote(self.plot)
         self._lay_out()
         self._worker = Worker("seespot-pair-plot", self._show_busy)
         self._selecting = Outliner(self._report, self._show_busy)
@@ -110,13 +110,13 @@ class ChannelPairsWidget(SessionDock):
 
     def _lay_out(self) -> None:
         self.plot.setMinimumHeight(_PLOT_HEIGHT)
-        self._pointed.setMinimumHeight(2 * self._pointed.fontMetrics().height())
+        self._counts.setToolTip("Spots that pass the filters, of all there are")
         layout = self._content.native.layout()
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        layout.addWidget(self.plot, 1)
-        for label in (self._legend, self._counts, self._selected, self._pointed):
-            layout.addWidget(label)
+        for part in (self._counts, self.plot, self._legend):
+            layout.addWidget(part)
+        layout.setStretchFactor(self.plot, 1)
         self.add_scrolled(self._content)
 
     def _connect(self) -> None:
@@ -140,7 +140,7 @@ class ChannelPairsWidget(SessionDock):
         plot.drawn.connect(self._on_drawn)
         plot.clicked.connect(self._on_clicked)
         box.double_clicked.connect(self.reset_axes)
-        self._selected.linkActivated.connect(self._on_clear)
+        self._counts.linkActivated.connect(self._on_clear)
         self._shortcut("[", partial(self.step_pair, -1))
         self._shortcut("]", partial(self.step_pair, 1))
         self._shortcut("A", self.reset_axes)
@@ -175,8 +175,9 @@ class ChannelPairsWidget(SessionDock):
         self.plot.clear_picture()
         self.plot.show_dye_lines([], {}, {})
         self.plot.show_gates(())
-        for label in (self._legend, self._counts, self._selected, self._pointed):
+        for label in (self._legend, self._counts):
             label.setText("")
+        self._pointed.show_text("")
         self._show_parts(None)
 
     def _refresh(self, view: View, names: frozenset[str]) -> None:
@@ -203,9 +204,8 @@ class ChannelPairsWidget(SessionDock):
     def _show_parts(self, view: View | None) -> None:
         """Show the plot, or a message in its place."""
         plotted = view is not None and view.pair is not None
-        for widget in (self.plot, self._legend, self._counts, self._pointed):
+        for widget in (self.plot, self._legend, self._counts):
             widget.setVisible(plotted)
-        self._selected.setVisible(plotted and bool(self._selected.text()))
         self.controls.visible = plotted
         if view is None or plotted:
             self._say("")
@@ -287,12 +287,12 @@ class ChannelPairsWidget(SessionDock):
         self._say("")
         self.plot.show_picture(picture)
         self._legend.setText(legend_html(picture, session.dataset))
-        self._counts.setText(counts_text(picture))
-        text = selected_text(picture)
-        style = f"color:{self.plot.theme.text}"
-        link = f'<a href="clear" style="{style}">clear</a>'
-        self._selected.setText(f"{text} &nbsp; {link}" if text else "")
-        self._selected.setVisible(bool(text))
+        texts = [counts_text(picture)]
+        if picture.n_selected:
+            style = f"color:{self.plot.theme.text}"
+            link = f'<a href="clear" style="{style}">clear</a>'
+            texts += [selected_text(picture), link]
+        self._counts.setText(" · ".join(texts))
 
     def _show_busy(self, _busy: bool) -> None:
         self.plot.set_busy(self._worker.busy or self._selecting.busy)
@@ -315,6 +315,7 @@ class ChannelPairsWidget(SessionDock):
 
     def _on_theme(self, *_: Any) -> None:
         self.plot.set_theme(plot_theme(self._viewer))
+        self._pointed.set_theme(self.plot.theme)
         self._show_dye_lines()
         self._paint()
 
@@ -379,6 +380,7 @@ class ChannelPairsWidget(SessionDock):
             session.state.limits.fix(session.view.pair, self.plot.data_limits)
 
     def _on_resized(self) -> None:
+        self._pointed.place()
         picture = self.plot.picture
         if picture is not None and picture.request.size != self.plot.pixels:
             self._paint(keep_running=True)
@@ -439,7 +441,7 @@ class ChannelPairsWidget(SessionDock):
         spots, pair = session.dataset.spots, session.view.pair
         x, y = (float(spots.intensity(channel)[row]) for channel in pair)
         self.plot.mark((x, y))
-        self._pointed.setText(describe_row(session.dataset, row, pair))
+        self._pointed.show_text(describe_row(session.dataset, row, pair))
 
     def _on_hovered(self, place: tuple[float, float] | None) -> None:
         session, picture = self._session, self.plot.picture
@@ -450,7 +452,7 @@ class ChannelPairsWidget(SessionDock):
                 text = describe_row(session.dataset, row, picture.request.pair)
             elif picture.points is None:
                 text = describe_bin(picture, *place)
-        self._pointed.setText(text)
+        self._pointed.show_text(text)
 
 
 def _text_label() -> QLabel:
@@ -461,7 +463,9 @@ def _text_label() -> QLabel:
         | Qt.TextInteractionFlag.LinksAccessibleByMouse
     )
     # A long text must wrap, not widen the dock.
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
     label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
     return label
 
