@@ -11,7 +11,8 @@ import pytest
 
 import napari_seespot as nss
 from napari_seespot.errors import CancelledError, SeeSpotError, StateError
-from napari_seespot.figures import filters_text, report_pages
+from napari_seespot.figures import report_pages
+from napari_seespot.filter_text import filters_text
 from napari_seespot.session import Session
 
 
@@ -43,12 +44,16 @@ print(session.figure({str(tmp_path / "report.pdf")!r}))
     assert content.count(b"/Type /Page\n") == 8
 
 
+def charts_by_title(pages):
+    return {chart.title: chart for page in pages for chart in page.charts}
+
+
 def test_the_pages_count_what_passes(session):
     table = session.visible()
-    pages = list(report_pages(session.view, filters_text(session)))
+    pages = list(report_pages(session.view, filters_text(session.state)))
     assert pages[0].heading.startswith(f"{session.dataset.name}\n{len(table):,} of")
     assert "0.2 ≤ r" in pages[0].heading
-    charts = {chart.title: chart for page in pages for chart in page.charts}
+    charts = charts_by_title(pages)
     assert charts["Spots by channel of detection"].data.to_numpy().sum() == len(table)
     assert charts["Detected → unmixed channel"].data["spots"].sum() == len(table)
     assert charts["Map: spots a tile"].data["spots"].sum() == len(table)
@@ -58,18 +63,54 @@ def test_the_pages_count_what_passes(session):
     moved = table.loc[table["status"] == "reassigned", "r"].to_numpy(float)
     assert (r["reassigned"] == np.histogram(moved, edges)[0]).all()
     assert "do not pass" in charts["Shares against r"].caption
+    assert "Map: share removed, of all" not in charts  # nobody knows it
 
 
-def test_filters_in_words(session):
-    filters = session.state.filters
-    filters.status = {"removed"}
-    filters.channels = {"488"}
-    filters.chan = set()
-    filters.ranges["dist"] = (None, 1.25)
-    filters.valid_only = True
-    assert filters_text(session) == (
-        "Filters: status removed; channels 488; detected none; dist ≤ 1.25; 0.2 ≤ r; "
-        "valid only."
+def test_a_report_can_ignore_the_filters(session, monkeypatch):
+    session.state.filters.cells = {1, 2}
+    spots = session.dataset.spots
+    told = filters_text(session.state, follow=False)
+    pages = list(report_pages(session.view, told, follow=False))
+    n = len(spots)
+    assert pages[0].heading.endswith(f"{n:,} of {n:,} spots. {told}")
+    assert told == "All spots count, whatever the filters."
+    charts = charts_by_title(pages)
+    table = spots.to_pandas()
+    for title, column in (
+        ("Detected → unmixed channel", "spots"),
+        ("Map: spots a tile", "spots"),
+        ("Map: share removed, of all", "spots"),
+        ("Spots per channel", "spots"),
+        ("Shares against z", "count"),
+    ):
+        assert charts[title].data[column].sum() == n
+    pair = charts["488 · Crh / 514 · Penk"].data
+    inside = pair[list(spots.class_names("status"))].to_numpy().sum()
+    assert 0.9 * n < inside <= n
+    assert charts["Distribution of r"].data["removed"].sum() > 0
+    flows = charts["r of reassigned spots"].data
+    moved = ((table["status"] == "reassigned") & table["r"].notna()).sum()
+    assert flows.loc[flows["group"] == "flow", "count"].sum() == moved
+    # The script's parameter is the report's.
+    asked = []
+    monkeypatch.setattr(
+        "napari_seespot.figures.report_pages",
+        lambda *args: asked.append(args[-1]) or [],
+    )
+    monkeypatch.setattr("napari_seespot.figures.save_pages", lambda *_, **__: None)
+    session.figure("report.pdf", follow=False)
+    session.figure("report.pdf")
+    assert asked == [False, True]
+
+
+def test_what_is_marked_in_the_pairs_is_said(session):
+    session.state.highlight = "reassigned"
+    session.select_polygon([(0, 0), (9e4, 0), (9e4, 9e4), (0, 9e4)])
+    pages = list(report_pages(session.view))
+    count = session.state.selection.count
+    assert pages[3].heading == (
+        "All channel pairs\nColoured by status, reassigned spots highlighted, "
+        f"{count:,} selected spots marked"
     )
 
 

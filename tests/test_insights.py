@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from napari_seespot.dataset import Dataset
-from napari_seespot.errors import CancelledError, StateError
+from napari_seespot.errors import (
+    CancelledError,
+    NotFoundError,
+    SeeSpotError,
+    StateError,
+)
 from napari_seespot.maps import MEASURES, spatial_map
 from napari_seespot.overview import overview
 from napari_seespot.patterns import flow_distributions, share_by_column
 from napari_seespot.session import Session
 from napari_seespot.spots import Spots
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CHANNELS = ("488", "514", "594")
 VOXEL = (1.0, 0.25, 0.5)
@@ -77,7 +87,7 @@ def test_overview(
 ) -> None:
     mask = where if filtered else None
     part = frame[where] if filtered else frame
-    found = overview(spots, ("488", "594"), mask, bins=16)
+    found = overview(Dataset("a", "a", spots), ("488", "594"), mask, bins=16)
     wanted = {
         "spots": len(part),
         "reassigned": (part["status"] == "reassigned").sum(),
@@ -110,6 +120,75 @@ def test_overview_of_a_session_follows_its_filters(spots: Spots) -> None:
     assert found.pair == ("514", "594")
     assert found.statistics["spots"] == found.statistics["reassigned"]
     assert session.overview().pair == ("488", "514")
+
+
+def test_overview_of_odd_values(spots: Spots, frame: pd.DataFrame) -> None:
+    table = make_table(4000)
+    table.loc[:2, "chan_488_intensity"] = [-1e9, 1e9, 2e9]
+    table.loc[3:4, "dist"] = [1e6, 2e6]
+    dataset = Dataset("odd", "odd", Spots.from_pandas(table))
+    found = overview(dataset, ("488", "514"))
+    whole = overview(dataset, ("488", "514"), axes="minmax")
+    assert (found.statistics == whole.statistics).all()  # nothing is left out of them
+    assert whole.picture.x_edges[[0, -1]].tolist() == [-1e9, 2e9]
+    x = table["chan_488_intensity"][np.isfinite(table["chan_488_intensity"])]
+    low, high = found.picture.x_edges[[0, -1]]
+    assert -400 < low < np.percentile(x, 0.1)
+    assert np.percentile(x, 99.8) < high < 500
+    assert found.dist is not None
+    assert found.dist.edges[-1] < 50
+    # An axis never reaches beyond the values.
+    r = table["r"][np.isfinite(table["r"])].astype(np.float32)
+    assert found.r is not None
+    assert found.r.edges[0] == r.min()
+    assert found.r.edges[-1] == r.max()
+    with pytest.raises(StateError, match=r"no axes 'nice'.*percentile or minmax"):
+        overview(dataset, ("488", "514"), axes="nice")  # type: ignore[arg-type]  # bad
+    with pytest.raises(NotFoundError, match="no spot channel '700'"):
+        overview(dataset, ("488", "700"))
+    with pytest.raises(CancelledError):
+        overview(dataset, ("488", "514"), cancelled=lambda: True)
+
+
+def test_overview_of_nothing(spots: Spots) -> None:
+    dataset = Dataset("a", "a", spots)
+    found = overview(dataset, ("488", "514"), np.zeros(len(spots), bool))
+    assert found.statistics["spots"] == 0
+    assert np.isnan(found.statistics["mean_488"])
+    assert found.picture.total == 0
+    table = make_table(50).drop(columns=["r", "dist"])
+    found = overview(Dataset("a", "a", Spots.from_pandas(table)), ("488", "514"))
+    assert found.r is None
+    assert "mean_dist" not in found.statistics
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf", ".PNG"])
+@pytest.mark.parametrize("pair", [("488", "514"), ("594", "488")])
+def test_a_figure_of_any_pair(
+    spots: Spots, tmp_path: Path, ending: str, pair: tuple[str, str]
+) -> None:
+    session = Session(Dataset("Round 1", "a", spots))
+    found = session.overview(pair)
+    path = found.figure(tmp_path / f"pair{ending}", (800, 600))
+    content = path.read_bytes()
+    starts = {".svg": b"<?xml", ".pdf": b"%PDF"}
+    assert content.startswith(starts.get(ending, b"\x89PNG"))
+    if ending == ".svg":
+        text = content.decode()
+        for told in (
+            " / ".join(pair),
+            f"Round 1: spots {len(session.visible()):,}",
+            "Intensities by status",
+            "Distribution of r",
+            "Distribution of dist",
+            "Spots per channel",
+            "mean r ",
+        ):
+            assert told in text
+        dark = found.figure(str(tmp_path / "dark.svg"), dark=True).read_text()
+        assert 'fill="#000000"' in dark
+    with pytest.raises(SeeSpotError, match=r"cannot be saved as \.jpg"):
+        found.figure(tmp_path / "pair.jpg")
 
 
 def tiles(part: pd.DataFrame, tile_um: float) -> pd.DataFrame:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         TableError,
         UnsafePickleError,
     )
-    from napari_seespot.figures import figure
+    from napari_seespot.figures import figure, overview_figure
     from napari_seespot.images import ChannelImage
     from napari_seespot.launch import view
     from napari_seespot.sample import make_sample
@@ -55,6 +55,7 @@ __all__ = [
     "list_datasets",
     "make_sample",
     "open_dataset",
+    "overview_figure",
     "view",
 ]
 
@@ -80,6 +81,7 @@ _HOMES = {
     "list_datasets": "sources",
     "make_sample": "sample",
     "open_dataset": "sources",
+    "overview_figure": "figures",
     "view": "launch",
 }
 

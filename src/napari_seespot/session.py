@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_seespot.dataset import Dataset
     from napari_seespot.labels import Labels
-    from napari_seespot.overview import Overview
+    from napari_seespot.overview import Axes, Overview
 
 __all__ = ["AHEAD", "Session"]
 
@@ -185,22 +185,36 @@ class Session(Selecting):
 
         return cell_table(self.dataset, self.view.where if visible else None)
 
-    def overview(self, pair: tuple[str, str] | None = None) -> Overview:
+    def overview(
+        self, pair: tuple[str, str] | None = None, axes: Axes = "percentile"
+    ) -> Overview:
         """Summarise a channel pair over all spots that pass the filters.
+
+        Its `Overview.figure` writes the four panels and the numbers to a file.
 
         Parameters
         ----------
         pair : tuple of str, optional
-            The state's pair by default.
+            Any two channels; the state's pair by default.
+        axes : str
+            ``"percentile"``: the panels leave out a few odd values, the numbers do
+            not. ``"minmax"``: the panels reach as far as the values do.
+
+        Raises
+        ------
+        StateError
+            Where there is no pair, or for other axes.
+        NotFoundError
+            When there is no such channel.
         """
         from napari_seespot.overview import overview
 
         pair = pair or self.state.pair
         if pair is None:
             raise StateError("there is no channel pair to summarise")
-        return overview(self.dataset.spots, pair, self.view.where)
+        return overview(self.dataset, pair, self.view.where, axes=axes)
 
-    def figure(self, path: str | Path) -> Path:
+    def figure(self, path: str | Path, *, follow: bool = True) -> Path:
         """Write all figures on the pages of a PDF; all spots that pass count.
 
         Counts and flow, quality, the pair, all pairs, patterns and maps. It needs
@@ -210,6 +224,8 @@ class Session(Selecting):
         ----------
         path : str or Path
             Ends in ``.pdf``.
+        follow : bool
+            Count the spots that pass the filters; otherwise all spots.
 
         Raises
         ------
@@ -221,7 +237,7 @@ class Session(Selecting):
         import napari_seespot as nss
 
         # By the public name: an import from here would point up to the screen.
-        return nss.figure(self, path)
+        return nss.figure(self, path, follow=follow)
 
     def go_to(self, spot_id: int) -> None:
         """Fly to a spot: its plane, its place in the middle, the zoom kept.

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_seespot import sessions
 from napari_seespot.coloring import make_coloring
-from napari_seespot.plots.charts import Path
 from napari_seespot.plots.exports import save_chart
+from napari_seespot.plots.marks import Path
 from napari_seespot.plots.pair_cell import zoomed
 from napari_seespot.plots.pair_chart import pair_chart, view_scale
 from napari_seespot.plots.pair_grid import GridRequest, PairGridPainter, cell_chart
@@ -194,7 +194,7 @@ def test_gates_are_outlined(session):
         session.view, session.dataset.channel_pairs, {}, (64, 64), DARK
     )
     for picture in PairGridPainter().paint(request):
-        chart = cell_chart(picture, session.view, lines=False)
+        chart = cell_chart(picture, session.view, DARK, lines=False)
         outlines = [mark for mark in chart.marks if isinstance(mark, Path)]
         if set(picture.pair) == {"488", "514"}:
             (outline,) = outlines

@@ -1,47 +1,60 @@
 """Charts: what they say, where they are drawn, and what is written to files."""
 
+import itertools
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint, QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QFont, QImage, QPainter
+from hypothesis import given
+from hypothesis import strategies as st
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QFont, QGuiApplication, QImage, QPainter
 from qtpy.QtSvg import QSvgRenderer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox
+from scipy.optimize import isotonic_regression
 
 from napari_seespot.densities import density, histogram
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.palette import STATUS_COLORS
 from napari_seespot.picks import Pick
 from napari_seespot.plots import chart_menu
-from napari_seespot.plots.chart_painter import ChartPainter, wrapped
+from napari_seespot.plots.chart_labels import spread
+from napari_seespot.plots.chart_painter import ChartPainter
+from napari_seespot.plots.chart_pen import Pen, wrapped
 from napari_seespot.plots.chart_view import ChartView
 from napari_seespot.plots.charts import (
     NOTHING,
     Axis,
-    Bar,
     Chart,
-    Dots,
-    Path,
-    Picture,
-    Ribbon,
-    Word,
+    Ramp,
     nice_ticks,
     number_text,
     short_number,
 )
-from napari_seespot.plots.exports import Page, grid_shape, save_chart, save_pages
+from napari_seespot.plots.density_charts import density_chart
+from napari_seespot.plots.dye_line_marks import line_marks
+from napari_seespot.plots.exports import save_chart, save_page, save_pages
+from napari_seespot.plots.marks import (
+    Bar,
+    Dots,
+    Labels,
+    Path,
+    Picture,
+    Ribbon,
+    Word,
+)
+from napari_seespot.plots.pages import Page, grid_shape
 from napari_seespot.plots.sankey import sankey_chart
+from napari_seespot.plots.shades import Shades, pixels_on
 from napari_seespot.plots.summary_charts import (
     channels_chart,
-    density_chart,
     histogram_chart,
     ratio_chart,
     status_chart,
 )
-from napari_seespot.plots.theme import DARK, PAPER
+from napari_seespot.plots.theme import DARK, LIGHT, PAPER
 from napari_seespot.summary import status_table
 
 
@@ -184,11 +197,11 @@ def test_histogram_bars_are_stacked_counts(dataset):
 
 def test_density_data_lists_the_filled_bins(dataset):
     counted = density(dataset.spots, "488", "514", bins=32, by="status")
-    chart = density_chart(counted, dataset, title="t", labels=("x", "y"), dark=True)
+    chart = density_chart(counted, dataset, title="t", labels=("x", "y"))
     assert chart.data[list(counted.classes)].to_numpy().sum() == counted.total
     assert len(chart.data) == (counted.counts.sum(axis=0) > 0).sum()
     plain = density(dataset.spots, "488", "514", bins=32)
-    chart = density_chart(plain, dataset, title="t", labels=("x", "y"), dark=False)
+    chart = density_chart(plain, dataset, title="t", labels=("x", "y"))
     assert chart.data["spots"].sum() == plain.total
     assert chart.ramp.high == f"{plain.counts.max():,}"
 
@@ -197,6 +210,160 @@ def test_channel_bars(dataset):
     counts = dataset.spots.to_pandas()["chan"].value_counts().sort_index()
     chart = channels_chart(counts, dataset)
     assert [bar.y[1] for bar in bars(chart)] == counts.tolist()
+
+
+# ---- the flow's labels
+
+tall = st.lists(st.floats(-50, 450), min_size=1, max_size=12).map(sorted)
+
+
+@given(tall, st.floats(1, 60))
+def test_labels_are_spread_as_little_as_need_be(places, size):
+    got = np.array(spread(places, size, 0.0, 400.0))
+    assert (np.diff(got) >= size - 1e-6).all()  # none covers another
+    if size * len(places) <= 400:
+        assert got[0] >= size / 2 - 1e-6
+        assert got[-1] <= 400 - size / 2 + 1e-6
+    # The least squares of scipy, under the same conditions, are no better.
+    offsets = np.arange(len(places)) * size
+    wanted = np.array(places) - offsets
+    best = isotonic_regression(wanted).x
+    highest = max(size / 2, 400 - size / 2 - offsets[-1])
+    best = np.clip(best, size / 2, highest) + offsets
+    assert got == pytest.approx(best)
+
+
+def flow_with_tiny_nodes():
+    names = ("488", "514", "561", "594", "638")
+    flow = pd.DataFrame(0, index=list(names), columns=[*names, "removed"])
+    flow.loc["488", "488"] = 8_000_000
+    for place, name in enumerate(names):
+        flow.loc["488", name] += place + 1
+        flow.loc[name, "removed"] += 2
+    return flow, {name: f"{name} · Gene{name}" for name in names}
+
+
+@pytest.mark.parametrize("size", [(1200, 800), (340, 330), (300, 160), (200, 90)])
+def test_labels_of_tiny_flows_do_not_cover_each_other(qapp, size, monkeypatch):
+    flow, labels = flow_with_tiny_nodes()
+    chart = sankey_chart(flow, labels)
+    written = []
+    write = Pen.write
+
+    def note(pen, room, text, *args):
+        written.append((text, room, pen.width(text), pen.height))
+        write(pen, room, text, *args)
+
+    monkeypatch.setattr(Pen, "write", note)
+    _, layout = drawn(chart, size)
+    told = [entry for entry in written if "\n" in entry[0]]
+    counts = {text.split("\n")[1] for text, *_ in told}
+    sums = [*flow.sum(axis=1), *flow.sum(axis=0)]
+    assert counts == {f"{count:,}" for count in sums if count}  # exact, and uncut
+    for side in (True, False):
+        rooms = [
+            room for _, room, *_ in told
+            if (room.center().x() < layout.plot.center().x()) == side
+        ]  # fmt: skip
+        assert len(rooms) == 5 + (not side)
+        for a, b in itertools.combinations(rooms, 2):
+            assert a.intersected(b).height() < 0.5
+    for text, room, width, _ in told:
+        # Names may be cut; what is written fits its room.
+        assert width <= room.width() + 1, text
+        assert layout.plot.adjusted(-2, -2, 2, 2).contains(room) or size[1] < 100
+
+
+def test_a_flow_without_spots_has_no_labels(qapp):
+    drawn(Chart("", (Labels(0.5, ()),)))
+
+
+# ---- on any background
+
+
+def filled_colors(image, layout, counts):
+    """Colour of each bin that holds spots, and how many, in the picture's middle."""
+    shape = counts.shape
+    found = {}
+    for line, column in zip(*np.nonzero(counts), strict=True):
+        x = layout.plot.left() + (column + 0.5) / shape[1] * layout.plot.width()
+        y = layout.plot.bottom() - (line + 0.5) / shape[0] * layout.plot.height()
+        color = image.pixelColor(QPointF(x, y).toPoint())
+        found.setdefault(int(counts[line, column]), []).append(color.lightness())
+    return {count: np.mean(values) for count, values in found.items()}
+
+
+@pytest.mark.parametrize("by", [None, "status"])
+def test_full_bins_stand_out_on_white_and_on_black(qapp, make_dataset, by):
+    dataset = make_dataset(4000, bad=False)
+    counted = density(dataset.spots, "488", "514", bins=16, by=by)
+    chart = density_chart(counted, dataset, title="t", labels=("x", "y"))
+    total = counted.counts if by is None else counted.counts.sum(axis=0)
+    for theme, back in ((PAPER, 255), (DARK, 0), (LIGHT, 255)):
+        image, layout = drawn(chart, (400, 400), theme)
+        lightness = filled_colors(image, layout, total)
+        few, many = lightness[1], lightness[max(lightness)]
+        assert abs(many - back) > 100
+        assert abs(many - back) > abs(few - back)
+        ramp = pixels_on(chart.ramp.table, theme)[:, :3].mean(axis=1)
+        assert abs(ramp[-1] - back) > abs(ramp[0] - back)
+
+
+def test_a_bar_of_counts_needs_counts(make_dataset):
+    dataset = make_dataset(1, bad=False)
+    counted = density(dataset.spots, "488", "514", bins=4)
+    chart = density_chart(counted, dataset, title="t", labels=("x", "y"))
+    assert chart.ramp is None
+    counted = density(make_dataset(500).spots, "488", "514", bins=4, by="status")
+    chart = density_chart(counted, dataset, title="t", labels=("x", "y"))
+    most = counted.counts.sum(axis=0).max()
+    assert (chart.ramp.low, chart.ramp.high) == ("1", f"{most:,}")
+
+
+def test_what_has_no_look_is_not_drawn(qapp):
+    nothing = Shades(lambda _theme: None)
+    ramp = Ramp(nothing, "low", "high")
+    drawn(Chart("", (Picture(nothing, (0, 1), (0, 1)),), ramp=ramp))
+
+
+def test_a_look_is_made_once():
+    made = []
+    shades = Shades(lambda theme: made.append(theme) or np.zeros((1, 1, 4)), {DARK: 5})
+    assert shades.on(DARK) == 5
+    assert shades.on(PAPER) is shades.on(PAPER)
+    assert made == [PAPER]
+
+
+# ---- names of dye lines
+
+
+def test_dye_lines_have_their_names(qapp, dataset):
+    marks = line_marks(dataset, ("488", "514"), (0, 900, 0, 900))
+    words = [mark for mark in marks if isinstance(mark, Word)]
+    assert [word.text for word in words] == ["488 · Crh", "514 · Penk", "561"]
+    paths = [mark for mark in marks if isinstance(mark, Path)]
+    assert [word.frame for word in words] == [path.color for path in paths]
+    for word, path in zip(words, paths, strict=True):
+        for x, y in [(word.x, word.y), *(place[:2] for place in word.elsewhere)]:
+            assert y == pytest.approx(x * path.y[-1] / path.x[-1])  # on its line
+    short = line_marks(dataset, ("488", "514"), (0, 900, 0, 900), short=True)
+    assert [m.text for m in short if isinstance(m, Word)] == ["488", "514", "561"]
+
+
+def test_names_give_way_to_each_other(qapp, monkeypatch):
+    at = ((0.5, 0.5, (0.5, 0.5)), (0.5, 0.2, (0.5, 0.5)))
+    words = [
+        Word(0.5, 0.9, name, elsewhere=at) for name in ("one", "two", "three", "x")
+    ]
+    placed = {}
+    monkeypatch.setattr(
+        Pen, "write", lambda _pen, room, text, *_: placed.update({text: room})
+    )
+    _, layout = drawn(Chart("", tuple(words), Axis(shown=False), Axis(shown=False)))
+    assert set(placed) == {"one", "two", "three"}  # for the fourth there is no room
+    for a, b in itertools.combinations(placed.values(), 2):
+        assert not a.intersects(b)
+    assert all(layout.plot.contains(room) for room in placed.values())
 
 
 # ---- the painter
@@ -293,6 +460,67 @@ def test_png_and_svg_have_the_chosen_size(qapp, tmp_path, size):
     assert "Two bars" in svg.read_text()
 
 
+def pdf_size(path):
+    box = re.search(rb"/MediaBox \[([\d. ]+)\]", path.read_bytes()).group(1)
+    return [float(side) for side in box.split()[2:]]
+
+
+def test_a_pdf_has_the_chosen_size(qapp, tmp_path):
+    path = save_chart(two_bars(), tmp_path / "a.pdf", (960, 480))
+    assert path.read_bytes().startswith(b"%PDF")
+    assert pdf_size(path) == pytest.approx([720, 360], abs=1)  # 72 points an inch
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+def test_one_page_as_a_picture(qapp, tmp_path, ending):
+    page = Page("Heading\nmore", [two_bars()] * 4)
+    path = save_page(page, tmp_path / f"a{ending}", (640, 480), DARK)
+    if ending == ".png":
+        image = QImage(str(path))
+        assert (image.width(), image.height()) == (640, 480)
+        assert image.pixelColor(1, 1).name() == DARK.background
+    elif ending == ".svg":
+        assert QSvgRenderer(str(path)).isValid()
+        assert path.read_text().count("Two bars") == 4
+    else:
+        assert pdf_size(path) == pytest.approx([480, 360], abs=1)
+    with pytest.raises(SeeSpotError, match=r"cannot be saved as \.csv.*\.png, \.svg"):
+        save_page(page, tmp_path / "a.csv")
+    with pytest.raises(SeeSpotError, match="cannot be written"):
+        save_page(page, tmp_path / "no" / f"a{ending}")
+
+
+def test_a_long_heading_gets_the_room_it_needs(qapp, monkeypatch, tmp_path):
+    charts = []
+    paint = ChartPainter.paint
+
+    def note(painter, chart, area, *args):
+        charts.append(area)
+        return paint(painter, chart, area, *args)
+
+    monkeypatch.setattr(ChartPainter, "paint", note)
+    written = []
+    write = Pen.write
+
+    def note_text(pen, room, text, *args):
+        written.append((text, room))
+        write(pen, room, text, *args)
+
+    monkeypatch.setattr(Pen, "write", note_text)
+    for n in (1, 20, 60, 2000):
+        charts.clear()
+        written.clear()
+        words = [f"filter{i}" for i in range(n)]
+        heading = "Title\n" + " ".join(words)
+        save_page(Page(heading, [two_bars()]), tmp_path / "a.png", (600, 400))
+        lines = [(t, room) for t, room in written if "filter" in t]
+        told = " ".join(text for text, _ in lines).split()
+        assert told == words if n < 100 else told[-1] == "…"
+        assert charts[0].top() >= max(room.bottom() for _, room in lines)
+        assert charts[0].height() > 180  # most of the page is theirs
+        assert all(room.right() <= 600 for _, room in lines)
+
+
 def test_csv_holds_the_data(qapp, tmp_path):
     path = save_chart(two_bars(), tmp_path / "a.csv")
     pd.testing.assert_frame_equal(pd.read_csv(path), two_bars().data)
@@ -301,7 +529,8 @@ def test_csv_holds_the_data(qapp, tmp_path):
 @pytest.mark.parametrize(
     ("name", "size", "message"),
     [
-        ("a.jpg", (300, 200), "cannot be saved as .jpg"),
+        ("a.jpg", (300, 200), r"cannot be saved as \.jpg.*\.png, \.svg, \.pdf, \.csv"),
+        ("no/folder/a.pdf", (300, 200), "cannot be written"),
         ("a", (300, 200), "cannot be saved as a file without ending"),
         ("a.png", (2, 200), "a figure of 2 x 200 pixels"),
         ("a.svg", (300, 10**6), "a figure of 300 x 1000000 pixels"),
@@ -400,6 +629,90 @@ def test_the_pointer_points_out(view):
     assert view.hot is None
 
 
+@pytest.fixture
+def cloud(view, dataset):
+    counted = density(dataset.spots, "r", "dist", bins=(6, 5), by="status")
+    view.show_chart(density_chart(counted, dataset, title="t", labels=("r", "dist")))
+    view.grab()
+    return counted
+
+
+def bin_place(view, counted, line, column):
+    edges = (counted.x_edges, column), (counted.y_edges, line)
+    x, y = ((e[place] + e[place + 1]) / 2 for e, place in edges)
+    return at(view, x, y)
+
+
+def test_a_click_on_a_bin_is_its_spots(view, cloud, dataset, qtbot):
+    total = cloud.counts.sum(axis=0)
+    for (line, column), count in np.ndenumerate(total):
+        place = bin_place(view, cloud, line, column)
+        if not count:
+            with qtbot.assertNotEmitted(view.picked):
+                QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+            continue
+        with qtbot.waitSignal(view.picked) as told:
+            QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+        pick, mode = told.args
+        assert mode == "replace"
+        assert pick.mask(dataset.spots).sum() == count
+    beside = view.layout_.plot.topLeft().toPoint() - QPoint(3, 3)
+    with qtbot.assertNotEmitted(view.picked):
+        QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=beside)
+
+
+def test_a_bin_tells_what_it_holds(view, cloud):
+    total = cloud.counts.sum(axis=0)
+    line, column = np.unravel_index(total.argmax(), total.shape)
+    hit = view.layout_.hit_at(QPointF(bin_place(view, cloud, line, column)))
+    kinds = dict(zip(cloud.classes, cloud.counts[:, line, column], strict=True))
+    told = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
+    assert hit.tip.startswith(f"{total.max():,} spots: {told}\nr ")
+    view._point_at(hit)
+    view.grab()
+    assert view.hot == hit.key
+    view.leaveEvent(QEvent(QEvent.Type.Leave))
+    assert view.hot is None
+    assert view._cell is None
+
+
+def test_the_arrow_keys_reach_the_bins(view, cloud, dataset, qtbot):
+    QTest.keyClick(view, Qt.Key.Key_Right)
+    start = view._cell
+    assert start is not None  # in the middle
+    for key, axis, sign in (
+        (Qt.Key.Key_Right, "x", 1),
+        (Qt.Key.Key_Left, "x", -1),
+        (Qt.Key.Key_Up, "y", 1),
+        (Qt.Key.Key_Down, "y", -1),
+    ):
+        before = view._cell
+        QTest.keyClick(view, key)
+        moved = getattr(view._cell, axis)[0] - getattr(before, axis)[0]
+        assert moved * sign > 0
+    assert view._cell.key == start.key
+    assert "spots: " in view.accessibleDescription()
+    with qtbot.waitSignal(view.picked) as told:
+        QTest.keyClick(view, Qt.Key.Key_Return)
+    assert told.args[0].mask(dataset.spots).sum() > 0
+    for _ in range(10):  # to the border, and not beyond
+        QTest.keyClick(view, Qt.Key.Key_Left)
+    assert view._cell.x[0] >= cloud.x_edges[0] - 1e-9
+    view.show_chart(Chart("nothing"))
+    view.grab()
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert view._cell is None
+
+
+def test_empty_pictures_cannot_be_walked(view, make_dataset):
+    counted = density(make_dataset(0).spots, "r", "dist", bins=4)
+    chart = density_chart(counted, make_dataset(0), title="t", labels=("r", "dist"))
+    view.show_chart(chart)
+    view.grab()
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert view._cell is None
+
+
 def test_height_follows_width(view):
     assert view.hasHeightForWidth()
     assert view.heightForWidth(600) > view.heightForWidth(200) > 100
@@ -430,6 +743,63 @@ def test_the_menu_saves_what_is_shown(view, tmp_path, monkeypatch):
         "2",
     ]
     menu.deleteLater()
+
+
+def test_from_a_dark_window_to_white_paper(view, dataset, tmp_path, monkeypatch):
+    counted = density(dataset.spots, "488", "514", bins=8)
+    view.set_theme(DARK)
+    view.show_chart(density_chart(counted, dataset, title="t", labels=("x", "y")))
+    view.grab()
+    monkeypatch.setattr(QDialog, "exec", lambda self: True)
+    path = str(tmp_path / "a.png")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (path, ""))
+    menu = view._menu()
+    menu.actions()[0].trigger()
+    menu.deleteLater()
+    saved = QImage(path)
+    assert saved.pixelColor(1, 1).name() == PAPER.background
+    size = (saved.width(), saved.height())
+    _, layout = drawn(view.chart, size, PAPER)
+    lightness = filled_colors(saved, shifted(layout, size), counted.counts)
+    assert lightness[max(lightness)] < 110
+
+
+def shifted(layout, size):
+    """The layout within a file's margins."""
+    area = QRectF(0, 0, *size).adjusted(12, 12, -12, -12)
+    image = QImage(QSize(*size), QImage.Format.Format_RGB32)
+    painter = QPainter(image)
+    font = QFont(QGuiApplication.font())
+    font.setPixelSize(13)
+    found = ChartPainter(painter, PAPER, font).paint(layout.chart, area)
+    painter.end()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen", "wanted"),
+    [
+        ("here", "SVG drawing (*.svg)", "here.svg"),
+        ("here.png", "SVG drawing (*.svg)", "here.png"),
+        ("here.txt", "SVG drawing (*.svg)", "here.txt.svg"),
+        ("here", "", "here.png"),
+        ("", "", None),
+    ],
+)
+def test_a_path_gets_the_ending_that_was_chosen(
+    view, monkeypatch, text, chosen, wanted
+):
+    asked = []
+
+    def ask(_parent, _title, name, filters):
+        asked.append((name, filters))
+        return text, chosen
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    path = chart_menu.ask_path(view, "Pair 488/514", ".png", ".svg")
+    assert (None if path is None else path.name) == wanted
+    both = "PNG picture (*.png);;SVG drawing (*.svg)"
+    assert asked == [("pair_488_514.png", both)]
 
 
 def test_a_menu_that_cannot_save_says_so(view, tmp_path, monkeypatch):

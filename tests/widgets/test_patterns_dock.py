@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication
 from napari_seespot import sessions
 from napari_seespot.neighbours import clustering
 from napari_seespot.patterns import flow_distributions, share_by_column
-from napari_seespot.plots.charts import Bar, Dots, Path
+from napari_seespot.plots.marks import Bar, Path
 from napari_seespot.plots.pattern_charts import (
     clustering_chart,
     flow_chart,
@@ -116,23 +116,108 @@ def test_shares_need_removed_spots_to_pass(dock, session, qtbot):
     assert dock.views["share"].chart.title == "Shares against z"
 
 
-def test_intervals_of_shares():
+def test_shares_are_steps_as_wide_as_the_bins():
     table = pd.DataFrame(
         {
-            "low": [0.0, 1.0],
-            "high": [1.0, 2.0],
-            "count": [100, 100],
-            "reassigned": [0.5, np.nan],
-            "removed": [0.2, 1.0],
+            "low": [0.0, 1.0, 10.0],
+            "high": [1.0, 10.0, 11.0],
+            "count": [100, 100, 50],
+            "reassigned": [0.5, 0.25, np.nan],
+            "removed": [0.2, 0.0, 1.0],
         }
     )
     chart = share_chart(table, "r", True)
-    bands = [m for m in chart.marks if isinstance(m, Path) and m.band is not None]
-    assert len(bands) == 2
+    lines = [mark for mark in chart.marks if isinstance(mark, Path)]
+    assert [line.x.tolist() for line in lines] == [[0, 1, 1, 10, 10, 11]] * 2
+    np.testing.assert_array_equal(lines[0].y, [0.5, 0.5, 0.25, 0.25, np.nan, np.nan])
+    assert lines[1].y.tolist() == [0.2, 0.2, 0, 0, 1, 1]
+    steps = boxes(chart)
+    assert [step.x for step in steps] == [(0, 1), (1, 10), (0, 1), (1, 10), (10, 11)]
     error = 1.96 * np.sqrt(0.5 * 0.5 / 80)  # 80 of 100 were kept
-    assert bands[0].y[0] == pytest.approx(0.5 + error)
-    assert bands[0].band[0] == pytest.approx(0.5 - error)
-    assert len([m for m in chart.marks if isinstance(m, Dots)]) == 2
+    assert steps[0].y == pytest.approx((0.5 - error, 0.5 + error))
+    error = 1.96 * np.sqrt(0.2 * 0.8 / 100)
+    assert steps[2].y == pytest.approx((0.2 - error, 0.2 + error))
+    assert "50.0% of 80 kept spots reassigned" in steps[0].tip
+    only = share_chart(table, "r", False)
+    assert len(boxes(only)) == 2
+    assert "not known" in only.caption
+
+
+def test_a_click_on_a_step_selects_its_spots(dock, session, qtbot):
+    dock.follow_box.value = False
+    dock.pages.turn_to("Shares")
+    dock.bins_box.value = 5
+    computed(dock, qtbot)
+    frame = dock.tables["share"].frame
+    table = session.dataset.spots.to_pandas()
+    steps = boxes(dock.views["share"].chart)
+    assert len(steps) == 10
+    for step in steps:
+        dock.views["share"].picked.emit(step.key, "replace")
+        line = frame[frame["low"] == step.x[0]].iloc[0]
+        among = line["count"]
+        if step.key.status == "reassigned":
+            among = line["count"] * (1 - line["removed"])
+        wanted = round(among * line[step.key.status])
+        assert session.state.selection.count == wanted
+        assert set(session.selected()["status"]) == {step.key.status}
+    assert frame["count"].sum() == np.isfinite(table["r"].astype(float)).sum()
+
+
+def test_whiskers_boxes_and_medians_are_pandas_quantiles(dock, session):
+    table = passing(session)
+    chart = dock.views["flow"].chart
+    marks = list(chart.marks)
+    for place, box in enumerate(marks):
+        if not isinstance(box, Bar):
+            continue
+        lower, upper, median, mean = (marks[place + step] for step in (-2, -1, 1, 2))
+        pick = box.key
+        chosen = table["chan"] == pick.chan
+        chosen &= table["unmixed_chan"] == pick.unmixed_chan
+        values = table.loc[chosen, "r"].astype(float)
+        q = values.quantile([0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
+        assert lower.y.tolist() == pytest.approx(q[:2])
+        assert box.y == pytest.approx((q[1], q[3]))
+        assert upper.y.tolist() == pytest.approx(q[3:])
+        assert median.y.tolist() == pytest.approx([q[2]] * 2)
+        assert mean.y.tolist() == pytest.approx([values.mean()])
+
+
+def test_empty_groups_have_no_box(make_dataset):
+    dataset = make_dataset(400)
+    table = dataset.spots.to_pandas()
+    # Nothing of 488 stayed in 488, and the flow to 514 has no r.
+    where = ~((table["chan"] == "488") & (table["status"] == "unchanged")).to_numpy()
+    found = flow_distributions(dataset.spots, where)
+    chart = flow_chart(found, dataset, "r", "488")
+    groups = [(box.key.chan, box.key.unmixed_chan) for box in boxes(chart)]
+    assert groups == [("488", "514"), ("514", "514"), ("488", "561"), ("561", "561")]
+    found.loc[found["group"] == "flow", "count"] = 0
+    chart = flow_chart(found, dataset, "r", "488")
+    assert [box.key.chan for box in boxes(chart)] == ["514", "561"]
+
+
+def test_intensity_ratios_are_readable(make_dataset):
+    dataset = make_dataset(3000)
+    found = flow_distributions(dataset.spots)
+    ratios = found[found["measure"] == "intensity_ratio"]
+    assert ratios["q05"].min() < 0  # the background was brighter than some spots
+    chart = flow_chart(found, dataset, "intensity_ratio")
+    low, high = chart.y.limits
+    values = {float(text.replace(",", "")): place for place, text in chart.y.ticks}
+    assert {0.0, 1.0} <= set(values)
+    assert all(low <= place <= high for place in values.values())
+    # Of a whisker to hundreds, what is near 1 keeps a good part of the axis.
+    assert (values[1.0] - values[0.0]) / (high - low) > 0.1
+    for box in boxes(chart):
+        line = ratios[
+            (ratios["q25"] == np.sinh(box.y[0]) * 0.1)
+            | np.isclose(ratios["q25"], np.sinh(box.y[0]) * 0.1)
+        ]
+        assert len(line)
+        assert np.isclose(line["q75"], np.sinh(box.y[1]) * 0.1).any()
+    assert "Linear from -0.1 to 0.1, log beyond" in chart.caption
 
 
 def test_clustering_is_drawn_with_its_interval(dock, session, qtbot):

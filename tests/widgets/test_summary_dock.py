@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_seespot import sessions
 from napari_seespot.picks import Pick
-from napari_seespot.plots.charts import Bar, Ribbon
+from napari_seespot.plots.marks import Bar, Path, Ribbon
+from napari_seespot.plots.theme import DARK, LIGHT
 from napari_seespot.session import Session
 from napari_seespot.widgets._frame_table import FrameTable, cell_text
 from napari_seespot.widgets.summary import SummaryWidget
@@ -143,17 +144,155 @@ def test_the_pair_page_is_the_notebooks(dock, session, qtbot):
     session.state.pair = ("488", "561")
     computed(dock, qtbot)
     summed = session.overview()
-    shown = dock.statistics.frame["value"]
+    shown = dock.pair_page.statistics.frame["value"]
     pd.testing.assert_series_equal(shown, summed.statistics, check_names=False)
     table = passing(session)
     assert shown["spots"] == len(table)
     assert shown["mean_r"] == pytest.approx(table["r"].mean(), rel=1e-5)
     finite = table["chan_561_intensity"].replace([np.inf, -np.inf], np.nan)
     assert shown["mean_561"] == pytest.approx(finite.mean(), rel=1e-5)
-    channels = dock.pair_views["channels"].chart.data["spots"]
+    channels = dock.pair_page.views["channels"].chart.data["spots"]
     assert channels.to_dict() == table["chan"].value_counts().to_dict()
-    assert dock.pair_views["picture"].chart.title == "488 · Crh / 561"
-    assert keyed(dock.pair_views["dist"].chart)
+    assert dock.pair_page.views["picture"].chart.x.label == "488 · Crh intensity"
+    assert keyed(dock.pair_page.views["dist"].chart)
+
+
+def test_a_click_on_a_bin_selects_its_spots(dock, session, qtbot):
+    turn(dock, qtbot, "Quality")
+    view = dock.views["r_dist"]
+    view.grab()
+    ((picture, shape),) = view.layout_.pictures
+    table = view.chart.data
+    names = list(session.dataset.spots.class_names("status"))
+    for line in table[::37].to_dict("records"):
+        x = (line["x_low"] + line["x_high"]) / 2
+        y = (line["y_low"] + line["y_high"]) / 2
+        view.picked.emit(picture.cell_at(x, y, shape).key, "replace")
+        assert session.state.selection.count == sum(line[name] for name in names)
+        selected = session.selected()
+        assert selected["r"].between(line["x_low"], line["x_high"]).all()
+        assert selected["dist"].between(line["y_low"], line["y_high"]).all()
+    place = view.layout_.pixel(x, y).toPoint()
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=place)
+    rows = passing(session)
+    assert session.state.selection.count > 0
+    assert set(session.selected()["spot_id"]) <= set(rows["spot_id"])
+
+
+def test_a_click_on_the_pairs_picture_selects_its_spots(dock, session, qtbot):
+    dock.follow_box.value = False
+    turn(dock, qtbot, "Pair")
+    view = dock.pair_page.views["picture"]
+    view.grab()
+    ((picture, shape),) = view.layout_.pictures
+    line = view.chart.data.iloc[5]
+    x, y = (line[["x_low", "x_high"]].mean(), line[["y_low", "y_high"]].mean())
+    view.picked.emit(picture.cell_at(x, y, shape).key, "replace")
+    names = list(session.dataset.spots.class_names("status"))
+    assert session.state.selection.count == line[names].sum()
+    a, b = (session.selected()[f"chan_{c}_intensity"] for c in session.state.pair)
+    assert a.between(line["x_low"], line["x_high"]).all()
+    assert b.between(line["y_low"], line["y_high"]).all()
+
+
+def test_any_pair_is_chosen_on_its_page(dock, session, viewer, qtbot, make_dataset):
+    turn(dock, qtbot, "Pair")
+    page = dock.pair_page
+    assert page.pair_box.value == ("488", "514")
+    assert len(page.pair_box.choices) == 3
+    page.pair_box.value = ("514", "561")
+    assert session.state.pair == ("514", "561")
+    computed(dock, qtbot)
+    assert page.summed.pair == ("514", "561")
+    session.state.pair = ("561", "488")  # by others, and the other way round
+    assert page.pair_box.value == ("561", "488")
+    computed(dock, qtbot)
+    assert "mean_561" in page.statistics.frame.index
+    assert page.views["picture"].chart.x.label == "561 intensity"
+    paths = [m for m in page.views["picture"].chart.marks if isinstance(m, Path)]
+    assert paths
+    session.state.dye_lines = False
+    computed(dock, qtbot)
+    marks = page.views["picture"].chart.marks
+    assert not [m for m in marks if isinstance(m, Path)]
+    sessions.attach(viewer, Session(make_dataset(channels=("488", "514"))))
+    assert page.pair_box.choices == (("488", "514"),)
+    sessions.attach(viewer, None)
+    assert page.pair_box.choices == ()
+
+
+def test_axes_of_the_pair_leave_odd_values_out_or_hold_them(dock, session, qtbot):
+    turn(dock, qtbot, "Pair")
+    page = dock.pair_page
+    shown = page.summed.picture.total
+    finite = passing(session)[["chan_488_intensity", "chan_514_intensity"]]
+    finite = finite[np.isfinite(finite).all(axis=1)]
+    assert 0.98 * len(finite) < shown < len(finite)
+    assert f"{shown:,} of {len(passing(session)):,} spots; the others lie" in (
+        page.views["picture"].chart.caption
+    )
+    page.axes_box.value = "minmax"
+    computed(dock, qtbot)
+    assert page.summed.picture.total == len(finite)
+    assert page.summed.picture.x_edges[-1] == finite["chan_488_intensity"].max()
+
+
+def test_the_pairs_page_is_saved(dock, session, qtbot, tmp_path, monkeypatch):
+    page = dock.pair_page
+    page.save_button.native.click()  # nothing is there yet
+    page.save(tmp_path / "nothing.png")
+    assert not (tmp_path / "nothing.png").exists()
+    turn(dock, qtbot, "Pair")
+    for ending in (".png", ".svg", ".pdf"):
+        path = tmp_path / f"page{ending}"
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_, p=path: (str(p), "")
+        )
+        page.save_button.native.click()
+        assert path.stat().st_size > 1000
+    text = (tmp_path / "page.svg").read_text()
+    assert "488 · Crh / 514 · Penk" in text
+    assert f"spots {len(passing(session)):,}" in text
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "a.png"), "")
+    )
+    page.save_button.native.click()
+    assert "cannot be written" in dock._note.value
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    page.save_button.native.click()
+
+
+def test_a_new_theme_counts_nothing_anew(dock, qtbot):
+    turn(dock, qtbot, "Quality")
+    before = dock.views["r_dist"].chart
+    for theme in (LIGHT, DARK):
+        for view in dock.charts:
+            view.set_theme(theme)
+            view.grab()
+    assert dock.views["r_dist"].chart is before
+    assert not dock._worker.busy
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_the_docks_report_counts_what_the_dock_counts(
+    dock, session, qtbot, tmp_path, monkeypatch, follows
+):
+    asked = []
+
+    def pages(view, filters, follow, cancelled):
+        asked.append((filters, follow))
+        return iter(())
+
+    monkeypatch.setattr("napari_seespot.widgets.summary.report_pages", pages)
+    monkeypatch.setattr(
+        "napari_seespot.plots.exports.save_pages", lambda *_, **__: None
+    )
+    dock.follow_box.value = follows
+    dock.write_report(tmp_path / "report.pdf")
+    qtbot.waitUntil(lambda: dock._note.value.startswith("Written"), timeout=10_000)
+    ((filters, follow),) = asked
+    assert follow == follows
+    assert ("whatever the filters" in filters) != follows
 
 
 def test_ratios_and_memory(dock, session, qtbot):

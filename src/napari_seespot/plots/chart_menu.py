@@ -176,16 +176,29 @@ def save_as(parent: QWidget, chart: Chart, theme: PlotTheme, ending: str) -> Non
         QMessageBox.warning(parent, "The figure was not saved", str(error))
 
 
-def ask_path(parent: QWidget, name: str, ending: str) -> Path | None:
-    """Ask for a file to write; None when the user thinks better of it."""
+def ask_path(parent: QWidget, name: str, *endings: str) -> Path | None:
+    """Ask for a file to write; None when the user thinks better of it.
+
+    Parameters
+    ----------
+    parent : QWidget
+    name : str
+        What to call it, unless the user knows better.
+    *endings : str
+        That it may have; one that is left out is added.
+    """
     plain = "".join(c if c.isalnum() else "_" for c in name).strip("_").lower()
-    text, _ = QFileDialog.getSaveFileName(
-        parent, "Save", f"{plain}{ending}", _FILTERS[ending]
+    filters = ";;".join(_FILTERS[ending] for ending in endings)
+    text, chosen = QFileDialog.getSaveFileName(
+        parent, "Save", f"{plain}{endings[0]}", filters
     )
     if not text:
         return None
     path = Path(text)
-    return path if path.suffix.lower() == ending else Path(f"{text}{ending}")
+    if path.suffix.lower() in endings:
+        return path
+    wanted = [ending for ending in endings if _FILTERS[ending] == chosen]
+    return Path(f"{text}{(wanted or endings)[0]}")
 
 
 def copy_data(chart: Chart) -> None:

@@ -10,14 +10,17 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_seespot.plots._qt import Signal
 from napari_seespot.plots.chart_menu import chart_menu, paint_button, save_button
-from napari_seespot.plots.chart_painter import ChartPainter, Layout
-from napari_seespot.plots.charts import Bar, Chart, Ribbon
+from napari_seespot.plots.chart_painter import ChartPainter
+from napari_seespot.plots.charts import Chart
 from napari_seespot.plots.drawing import selection_mode
+from napari_seespot.plots.marks import Bar, Cell, Ribbon
+from napari_seespot.plots.picture_cursor import next_cell
 from napari_seespot.plots.theme import DARK, PlotTheme
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from napari_seespot.plots.chart_layout import Hit, Layout
 
 __all__ = ["ChartView"]
 
@@ -28,12 +31,19 @@ _STEPS: dict[Any, int] = {
     Qt.Key.Key_Left: -1,
     Qt.Key.Key_Up: -1,
 }
+_ARROWS: dict[Any, tuple[int, int]] = {
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Up: (0, 1),
+    Qt.Key.Key_Down: (0, -1),
+}
 
 
 class ChartView(QWidget):
     """Shows one chart.
 
-    The arrow keys go through what can be clicked, Enter clicks it.
+    The arrow keys go through what can be clicked, and over a picture whose pixels
+    can be; Enter clicks.
 
     Attributes
     ----------
@@ -52,6 +62,7 @@ class ChartView(QWidget):
         self.message = ""
         self.layout_: Layout | None = None
         self._hot: Hashable | None = None
+        self._cell: Cell | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -66,7 +77,7 @@ class ChartView(QWidget):
         self.chart = chart
         self.message = ""
         if self._hot not in chart.keys:
-            self._hot = None
+            self._hot = self._cell = None
         self.setAccessibleName(chart.title)
         self.setAccessibleDescription(chart.caption)
         self.updateGeometry()
@@ -124,6 +135,7 @@ class ChartView(QWidget):
         corner = self.menu_button.width() - _MARGIN + 3
         self.layout_ = draw.paint(self.chart, self.area, self._hot, corner)
         self._paint_more(painter, self.layout_)
+        self._paint_cell(painter, self.layout_)
         if self.message:
             painter.setPen(QColor(self.theme.text))
             option = QTextOption(Qt.AlignmentFlag.AlignCenter)
@@ -132,6 +144,13 @@ class ChartView(QWidget):
             painter.setPen(QPen(QColor(self.theme.axis), 1, Qt.PenStyle.DotLine))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def _paint_cell(self, painter: QPainter, layout: Layout) -> None:
+        """Outline the pixel of a picture that is pointed at."""
+        if self._cell is not None:
+            painter.setPen(QPen(QColor(self.theme.text), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawPath(layout.hit_of(self._cell).outline)
 
     @property
     def area(self) -> QRectF:
@@ -153,7 +172,7 @@ class ChartView(QWidget):
         """Point out what is under the pointer, and say what it is."""
         place = event.position()
         hit = None if self.layout_ is None else self.layout_.hit_at(place)
-        self._set_hot(None if hit is None else hit.key)
+        self._point_at(hit)
         tip = "" if hit is None else hit.tip
         # With one place for all of its area, Qt would not let the tip follow.
         QToolTip.showText(event.globalPosition().toPoint(), tip, self)
@@ -167,7 +186,7 @@ class ChartView(QWidget):
     def leaveEvent(self, event: Any) -> None:  # Qt's name
         """Nothing is pointed at any more."""
         super().leaveEvent(event)
-        self._set_hot(None)
+        self._point_at(None)
 
     def mouseReleaseEvent(self, event: Any) -> None:  # Qt's name
         """Tell what was clicked."""
@@ -177,6 +196,10 @@ class ChartView(QWidget):
         hit = self.layout_.hit_at(event.position())
         if hit is not None:
             self.picked.emit(hit.key, selection_mode(event.modifiers()))
+
+    def _point_at(self, hit: Hit | None) -> None:
+        self._cell = None if hit is None else hit.cell
+        self._set_hot(None if hit is None else hit.key)
 
     def _set_hot(self, key: Hashable | None) -> None:
         if key != self._hot:
@@ -193,11 +216,23 @@ class ChartView(QWidget):
             here = keys.index(self._hot) if self._hot in keys else -max(step, 0)
             self._set_hot(keys[(here + step) % len(keys)])
             self._tell_hot()
+        elif event.key() in _ARROWS and self._move_cell(*_ARROWS[event.key()]):
+            self._tell_hot()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             if self._hot is not None:
                 self.picked.emit(self._hot, selection_mode(event.modifiers()))
         else:
             super().keyPressEvent(event)
+
+    def _move_cell(self, across: int, up: int) -> bool:
+        """Point at the next pixel of a picture that can be clicked, if there is one."""
+        layout = self.layout_
+        if layout is None or not layout.pictures:
+            return False
+        cell = next_cell(*layout.pictures[-1], self._cell, across, up)
+        if cell is not None:
+            self._point_at(layout.hit_of(cell))
+        return cell is not None
 
     def _tell_hot(self) -> None:
         """Show the tip of what the arrow keys have reached."""
@@ -206,10 +241,14 @@ class ChartView(QWidget):
             for mark in self.chart.marks
             if isinstance(mark, (Bar, Ribbon)) and mark.key == self._hot
         ]
+        if self._cell is not None:
+            tips = [self._cell.tip]
         place = QPointF(self.width() / 2, self.height() / 2)
         for hit in [] if self.layout_ is None else self.layout_.hits:
             if hit.key == self._hot:
                 place = hit.outline.boundingRect().center()
+        if self._cell is not None and self.layout_ is not None:
+            place = self.layout_.hit_of(self._cell).outline.boundingRect().center()
         self.setAccessibleDescription(tips[0] if tips else self.chart.caption)
         QToolTip.showText(self.mapToGlobal(place.toPoint()), tips[0], self)
 

@@ -13,34 +13,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_seespot.plots.marks import Bar, Limits, Mark, Ribbon
+
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
+
+    from napari_seespot.plots.shades import Shades
 
 __all__ = [
     "NOTHING",
     "Axis",
-    "Bar",
     "Chart",
-    "Dots",
-    "Mark",
-    "Path",
-    "Picture",
     "Ramp",
-    "Ribbon",
-    "Word",
     "nice_ticks",
     "number_text",
     "short_number",
     "stacked",
 ]
 
-Limits = tuple[float, float]
-
 NOTHING = "\N{EN DASH}"
 """Stands where there is no number."""
-
-# Colours are "#rrggbb", or the name of a colour of the theme: "text", "axis",
-# "background".
 
 
 @dataclass(frozen=True)
@@ -68,85 +60,15 @@ class Axis:
     shown: bool = True
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A rectangle; with a `key` it can be clicked, with a `text` it is written in."""
-
-    x: Limits
-    y: Limits
-    color: str
-    key: Hashable | None = None
-    tip: str = ""
-    text: str = ""
-    outline: str | None = None
-    alpha: int = 255
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """A line through points; `band` fills the area between two lines."""
-
-    x: np.ndarray
-    y: np.ndarray
-    color: str
-    width: float = 1.6
-    dashed: bool = False
-    band: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Dots:
-    """Single places, of `size` pixels; `rgba` colours them one by one."""
-
-    x: np.ndarray
-    y: np.ndarray
-    color: str = "text"
-    size: float = 6.0
-    rgba: np.ndarray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """An image; its first line is the lowest."""
-
-    rgba: np.ndarray
-    x: Limits
-    y: Limits
-
-
-@dataclass(frozen=True)
-class Ribbon:
-    """A band that flows from a stretch of y at one x to another."""
-
-    x: Limits
-    start: Limits
-    end: Limits
-    color: str
-    key: Hashable | None = None
-    tip: str = ""
-    alpha: int = 130
-
-
-@dataclass(frozen=True)
-class Word:
-    """A text at a place; `anchor` is the share of its box that lies there."""
-
-    x: float
-    y: float
-    text: str
-    anchor: tuple[float, float] = (0.5, 0.5)
-    color: str = "text"
-    boxed: bool = False
-
-
-Mark = Bar | Path | Dots | Picture | Ribbon | Word
-
-
 @dataclass(frozen=True, eq=False)
 class Ramp:
-    """A gradient in the legend, with what its ends stand for."""
+    """A gradient in the legend, with what its ends stand for.
 
-    table: np.ndarray
+    `table` has the colours from low to high: ndarray of uint8, shape (n, 4); or
+    Shades that give it.
+    """
+
+    table: np.ndarray | Shades
     low: str
     high: str
     label: str = ""

@@ -17,7 +17,7 @@ from napari_seespot.plots.sketch import Sketch
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-    from napari_seespot.plots.chart_painter import Layout
+    from napari_seespot.plots.chart_layout import Layout
     from napari_seespot.plots.scales import PlotScale
 
 __all__ = ["DrawableChart"]

@@ -1,15 +1,13 @@
-"""Charts as files: PNG and SVG at a chosen size, pages of a PDF, the data as CSV."""
+"""Charts as files: PNG, SVG and PDF at a chosen size, reports, the data as CSV."""
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QMarginsF, QRectF, QSize
+from qtpy.QtCore import QMarginsF, QRectF, QSize, QSizeF
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -25,6 +23,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.plots.chart_painter import ChartPainter
+from napari_seespot.plots.pages import Page, paint_page
 from napari_seespot.plots.theme import PAPER
 
 if TYPE_CHECKING:
@@ -37,36 +36,24 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMATS",
     "MAX_SIDE",
-    "Page",
+    "PICTURES",
     "need_application",
     "save_chart",
+    "save_page",
     "save_pages",
 ]
 
-FORMATS = (".png", ".svg", ".csv")
+PICTURES = (".png", ".svg", ".pdf")
+"""What is drawn can be saved as."""
+
+FORMATS = (*PICTURES, ".csv")
 """What a chart can be saved as; the CSV holds the data behind it."""
 
 MAX_SIDE = 20_000
 _MARGIN = 12.0
 _DPI = 96  # a page is laid out in these pixels, and drawn finer
+_FINER = 8
 _FONT_PIXELS = 13
-
-
-@dataclass(frozen=True)
-class Page:
-    """Charts below a heading, of which a second line is smaller.
-
-    Attributes
-    ----------
-    heading : str
-    charts : sequence of Chart
-    columns : int or None
-        How many beside each other; None for about as many as below each other.
-    """
-
-    heading: str
-    charts: Sequence[Chart]
-    columns: int | None = None
 
 
 def save_chart(
@@ -82,7 +69,7 @@ def save_chart(
     ----------
     chart : Chart
     path : Path
-        ``.png``, ``.svg`` or ``.csv``.
+        ``.png``, ``.svg``, ``.pdf`` or ``.csv``.
     size : (int, int)
         Width and height in pixels.
     theme : PlotTheme
@@ -96,42 +83,42 @@ def save_chart(
         For another ending, a size that cannot be, or a file that cannot be
         written.
     """
-    ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise SeeSpotError(
-            f"a figure cannot be saved as {ending or 'a file without ending'}",
-            where=path,
-            expected=f"one of {', '.join(FORMATS)}",
-        )
-    if not all(16 <= side <= MAX_SIDE for side in size):
-        raise SeeSpotError(
-            f"a figure of {size[0]} x {size[1]} pixels",
-            where=path,
-            expected=f"16 to {MAX_SIDE:,} pixels a side",
-        )
-    if ending == ".csv":
+    _check(path, size, FORMATS)
+    if path.suffix.lower() == ".csv":
         return _save_table(chart, path)
     font = QFont(QGuiApplication.font())
     font.setPixelSize(font_pixels)
-    area = QRectF(0, 0, *size).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
-    if ending == ".png":
-        image = QImage(QSize(*size), QImage.Format.Format_RGB32)
-        image.fill(QColor(theme.background))
-        with _painting(image, path) as painter:
-            ChartPainter(painter, theme, font).paint(chart, area)
-        if not image.save(str(path), "PNG"):
-            raise _unwritable(path)
-        return path
-    drawing = QSvgGenerator()
-    drawing.setFileName(str(path))
-    drawing.setSize(QSize(*size))
-    drawing.setViewBox(QRectF(0, 0, *size))
-    drawing.setResolution(_DPI)
-    drawing.setTitle(chart.title)
-    drawing.setDescription(chart.caption)
-    with _painting(drawing, path) as painter:
-        painter.fillRect(QRectF(0, 0, *size), QColor(theme.background))
+    with _canvas(path, size, theme, chart.title, chart.caption) as (painter, area):
         ChartPainter(painter, theme, font).paint(chart, area)
+    return path
+
+
+def save_page(
+    page: Page,
+    path: Path,
+    size: tuple[int, int] = (1200, 900),
+    theme: PlotTheme = PAPER,
+) -> Path:
+    """Write charts below their heading to a file; the ending tells the format.
+
+    Parameters
+    ----------
+    page : Page
+    path : Path
+        ``.png``, ``.svg`` or ``.pdf``.
+    size : (int, int)
+        Width and height in pixels.
+    theme : PlotTheme
+
+    Raises
+    ------
+    SeeSpotError
+        As `save_chart`.
+    """
+    _check(path, size, PICTURES)
+    title = page.heading.partition("\n")[0]
+    with _canvas(path, size, theme, title) as (painter, area):
+        paint_page(painter, theme, page, area)
     return path
 
 
@@ -146,6 +133,7 @@ def save_pages(
     path : Path
     title : str
         Of the document.
+    theme : PlotTheme
 
     Raises
     ------
@@ -158,28 +146,83 @@ def save_pages(
             where=path,
             expected=".pdf",
         )
-    writer = QPdfWriter(str(path))
-    writer.setTitle(title)
-    writer.setCreator("napari-seespot")
-    writer.setResolution(8 * _DPI)
-    writer.setPageLayout(
-        QPageLayout(
-            QPageSize(QPageSize.PageSizeId.A4),
-            QPageLayout.Orientation.Landscape,
-            QMarginsF(12, 12, 12, 12),
-            QPageLayout.Unit.Millimeter,
-        )
+    a4_across = QPageLayout(
+        QPageSize(QPageSize.PageSizeId.A4),
+        QPageLayout.Orientation.Landscape,
+        QMarginsF(12, 12, 12, 12),
+        QPageLayout.Unit.Millimeter,
     )
-    scale = 8.0
-    paper = QRectF(0, 0, writer.width() / scale, writer.height() / scale)
+    writer = _document(path, title, a4_across)
+    paper = QRectF(0, 0, writer.width() / _FINER, writer.height() / _FINER)
     with _painting(writer, path) as painter:
-        painter.scale(scale, scale)
+        painter.scale(_FINER, _FINER)
         for number, page in enumerate(pages, 1):
             if number > 1:
                 writer.newPage()
             foot = f"{title} · {number} of {len(pages)}"
-            _paint_page(painter, theme, page, paper, foot)
+            paint_page(painter, theme, page, paper, foot)
     return path
+
+
+def _check(path: Path, size: tuple[int, int], endings: tuple[str, ...]) -> None:
+    ending = path.suffix.lower()
+    if ending not in endings:
+        raise SeeSpotError(
+            f"a figure cannot be saved as {ending or 'a file without ending'}",
+            where=path,
+            expected=f"one of {', '.join(endings)}",
+        )
+    if not all(16 <= side <= MAX_SIDE for side in size):
+        raise SeeSpotError(
+            f"a figure of {size[0]} x {size[1]} pixels",
+            where=path,
+            expected=f"16 to {MAX_SIDE:,} pixels a side",
+        )
+
+
+@contextmanager
+def _canvas(
+    path: Path, size: tuple[int, int], theme: PlotTheme, title: str, caption: str = ""
+) -> Iterator[tuple[QPainter, QRectF]]:
+    """Give a painter of a new file, and the area within its margins.
+
+    The file is written in the end.
+    """
+    whole = QRectF(0, 0, *size)
+    image: QImage | None = None
+    device: Any
+    if path.suffix.lower() == ".png":
+        device = image = QImage(QSize(*size), QImage.Format.Format_RGB32)
+    elif path.suffix.lower() == ".svg":
+        device = QSvgGenerator()
+        device.setFileName(str(path))
+        device.setSize(QSize(*size))
+        device.setViewBox(whole)
+        device.setResolution(_DPI)
+        device.setTitle(title)
+        device.setDescription(caption)
+    else:
+        points = QSizeF(*size) * 72 / _DPI
+        exact = QPageSize.SizeMatchPolicy.ExactMatch
+        paper = QPageSize(points, QPageSize.Unit.Point, "", exact)
+        upright = QPageLayout.Orientation.Portrait
+        device = _document(path, title, QPageLayout(paper, upright, QMarginsF()))
+    with _painting(device, path) as painter:
+        if isinstance(device, QPdfWriter):
+            painter.scale(_FINER, _FINER)
+        painter.fillRect(whole, QColor(theme.background))
+        yield painter, whole.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+    if image is not None and not image.save(str(path), "PNG"):
+        raise _unwritable(path)
+
+
+def _document(path: Path, title: str, layout: QPageLayout) -> QPdfWriter:
+    writer = QPdfWriter(str(path))
+    writer.setTitle(title)
+    writer.setCreator("napari-seespot")
+    writer.setResolution(_FINER * _DPI)
+    writer.setPageLayout(layout)
+    return writer
 
 
 @contextmanager
@@ -192,46 +235,6 @@ def _painting(device: Any, path: Path) -> Iterator[QPainter]:
         yield painter
     finally:
         painter.end()
-
-
-def _paint_page(
-    painter: QPainter,
-    theme: PlotTheme,
-    page: Page,
-    paper: QRectF,
-    foot: str,
-) -> None:
-    font = QFont(QGuiApplication.font())
-    font.setPixelSize(20)
-    font.setBold(True)
-    painter.setFont(font)
-    painter.setPen(QColor(theme.text))
-    first, _, second = page.heading.partition("\n")
-    painter.drawText(QRectF(0, 0, paper.width(), 28), first)
-    font.setBold(False)
-    font.setPixelSize(12)
-    painter.setFont(font)
-    painter.drawText(QRectF(0, 28, paper.width(), 18), second)
-    font.setPixelSize(10)
-    painter.setFont(font)
-    painter.drawText(QRectF(0, paper.height() - 14, paper.width(), 14), foot)
-    columns, rows = grid_shape(len(page.charts), page.columns)
-    body = QRectF(0, 56, paper.width(), paper.height() - 76)
-    width, height = body.width() / columns, body.height() / rows
-    font.setPixelSize(11 if columns < 3 else 9)
-    draw = ChartPainter(painter, theme, font)
-    for place, chart in enumerate(page.charts):
-        row, column = divmod(place, columns)
-        cell = QRectF(
-            body.left() + column * width, body.top() + row * height, width, height
-        )
-        draw.paint(chart, cell.adjusted(0, 0, -18, -14))
-
-
-def grid_shape(n: int, columns: int | None = None) -> tuple[int, int]:
-    """Return columns and rows in which `n` charts fit a page that lies across."""
-    columns = columns or max(1, math.ceil(math.sqrt(n)))
-    return columns, max(1, math.ceil(n / columns))
 
 
 def _save_table(chart: Chart, path: Path) -> Path:

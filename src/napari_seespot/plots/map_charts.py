@@ -11,11 +11,11 @@ from napari_seespot.coloring import gradient
 from napari_seespot.plots.charts import (
     Axis,
     Chart,
-    Picture,
     Ramp,
     nice_ticks,
     number_text,
 )
+from napari_seespot.plots.marks import Picture
 
 if TYPE_CHECKING:
     from napari_seespot.maps import SpatialMap

@@ -16,9 +16,9 @@ from napari_seespot.plots.drawable_chart import DrawableChart
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-    from napari_seespot.plots.chart_painter import Layout
+    from napari_seespot.plots.chart_layout import Layout
     from napari_seespot.plots.charts import Chart
-    from napari_seespot.plots.pair_picture import Limits
+    from napari_seespot.plots.pair_axes import Limits
 
 __all__ = ["PairCell", "zoomed"]
 

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_seespot.errors import SeeSpotError
-from napari_seespot.palette import channel_colors
-from napari_seespot.plots.charts import (
-    Axis,
-    Chart,
-    Dots,
-    Mark,
-    Path,
-    Picture,
-    Word,
-    short_number,
-)
-from napari_seespot.plots.dye_line_items import line_places
+from napari_seespot.index import SpotIndex
+from napari_seespot.plots.charts import Axis, Chart, Ramp, number_text, short_number
+from napari_seespot.plots.density_charts import count_ramp, density_table
+from napari_seespot.plots.dye_line_marks import line_marks
 from napari_seespot.plots.gate_items import outline_places
+from napari_seespot.plots.marks import Dots, Mark, Path, Picture, Word
+from napari_seespot.plots.pair_picture import PairPainter
 from napari_seespot.plots.scales import PlotScale
-from napari_seespot.plots.summary_charts import density_table
-from napari_seespot.unmixing import dye_lines
+from napari_seespot.plots.shades import Shades
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from napari_seespot.dataset import Dataset
     from napari_seespot.plots.gate_items import Outline
-    from napari_seespot.plots.pair_picture import Limits, PairPicture
+    from napari_seespot.plots.pair_picture import PairPicture
+    from napari_seespot.plots.theme import PlotTheme
     from napari_seespot.resolve import View
 
-__all__ = ["gate_marks", "line_marks", "pair_chart", "scaled_axis", "view_scale"]
+__all__ = ["gate_marks", "pair_chart", "scaled_axis", "view_scale"]
 
 
 def pair_chart(
@@ -54,14 +48,16 @@ def pair_chart(
     -------
     Chart
         Its data are the bins that hold spots with their counts, or the spots
-        where these are drawn one by one.
+        where these are drawn one by one. It can be drawn on any background.
     """
     view, pair = picture.request.view, picture.request.pair
     dataset, scale = view.dataset, picture.request.scale
     x0, x1, y0, y1 = scale.limits_to(picture.limits)
     marks: list[Mark] = []
+    painted = cache(lambda theme: _painted(picture, theme))
     if picture.points is None:
-        marks.append(Picture(picture.rgba, (x0, x1), (y0, y1)))
+        shades = Shades(lambda theme: painted(theme).rgba)
+        marks.append(Picture(shades, (x0, x1), (y0, y1)))
         data = density_table(picture.density)
     else:
         points = picture.points
@@ -70,7 +66,8 @@ def pair_chart(
         )
         data = _spots(picture)
     if picture.tint is not None:
-        marks.append(Picture(picture.tint, (x0, x1), (y0, y1)))
+        tints = Shades(lambda theme: painted(theme).tint)
+        marks.append(Picture(tints, (x0, x1), (y0, y1)))
     if lines:
         marks += line_marks(dataset, pair, (x0, x1, y0, y1), scale)
     marks += gate_marks(gates, scale)
@@ -86,10 +83,50 @@ def pair_chart(
         scaled_axis((x0, x1), f"{a} intensity", scale),
         scaled_axis((y0, y1), f"{b} intensity", scale),
         legend,
-        caption=f"{picture.n_inside:,} of {picture.n_total:,} spots",
+        _ramp(picture),
+        caption=_caption(picture),
         data=data,
         aspect=0.8,
     )
+
+
+def _painted(picture: PairPicture, theme: PlotTheme) -> PairPicture:
+    """Return the picture as it looks in a theme: counted again where it is another."""
+    request = picture.request
+    wanted: dict[str, Any] = {"dark": theme.dark, "marker_color": theme.text}
+    if all(getattr(request, name) == value for name, value in wanted.items()):
+        return picture
+    request = replace(request, zoom=picture.limits, moving=False, **wanted)
+    return PairPainter(SpotIndex(request.view.spots)).paint(request)
+
+
+def _caption(picture: PairPicture) -> str:
+    """Return what is counted and what is marked, in words."""
+    parts = [f"{picture.n_inside:,} of {picture.n_total:,} spots"]
+    points = picture.points
+    if points is not None and len(points.rows) < picture.n_inside:
+        parts.append(f"{len(points.rows):,} of them drawn")
+    if picture.n_selected_passing:
+        parts.append(f"{picture.n_selected_passing:,} selected")
+    highlight = picture.request.view.highlight
+    if highlight is not None:
+        parts.append(f"{highlight} ones highlighted")
+    return ", ".join(parts)
+
+
+def _ramp(picture: PairPicture) -> Ramp | None:
+    """Return the colour bar: of the column that colours, else of the counts."""
+    view = picture.request.view
+    coloring = view.coloring
+    if coloring.limits is not None:
+        low, high = map(number_text, coloring.limits)
+        one_by_one = picture.points is not None
+        label = coloring.by if one_by_one else f"mean {coloring.by} of a bin"
+        return Ramp(coloring.table, low, high, label)
+    if picture.points is not None:
+        return None
+    scale: Any = view.count_scale
+    return count_ramp(picture.fullest, scale, by_class=bool(picture.density.classes))
 
 
 def _label(picture: PairPicture, name: str) -> str:
@@ -104,34 +141,6 @@ def _spots(picture: PairPicture) -> pd.DataFrame:
     columns = ["spot_id", f"chan_{first}_intensity", f"chan_{second}_intensity"]
     columns += ["chan", "unmixed_chan", "status"]
     return spots.to_pandas(columns, points.rows).reset_index(drop=True)
-
-
-def line_marks(
-    dataset: Dataset,
-    pair: tuple[str, str],
-    limits: Limits,
-    scale: PlotScale,
-    width: float = 1.6,
-) -> list[Mark]:
-    """Return the visible dye lines of a pair; none where the ratios have none.
-
-    Parameters
-    ----------
-    limits : (float, float, float, float)
-        Places along the axes: x low, x high, y low, y high.
-    """
-    try:
-        found = dye_lines(dataset.ratios, pair)
-    except SeeSpotError:  # the docks tell of it
-        return []
-    colors = channel_colors(dataset.channels)
-    marks: list[Mark] = []
-    for line in found:
-        places = line_places(line.direction, limits, scale)
-        if places is not None:
-            color = colors.get(line.channel, "axis")
-            marks.append(Path(places[:, 0], places[:, 1], color, width))
-    return marks
 
 
 def gate_marks(

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from napari_seespot.densities import Density, density, means
-from napari_seespot.plots.charts import Chart, Mark, Picture
+from napari_seespot.plots.charts import Chart
+from napari_seespot.plots.density_charts import density_table
+from napari_seespot.plots.dye_line_marks import line_marks
 from napari_seespot.plots.gate_items import gates_of
-from napari_seespot.plots.pair_chart import (
-    gate_marks,
-    line_marks,
-    scaled_axis,
-    view_scale,
-)
+from napari_seespot.plots.marks import Mark, Picture
+from napari_seespot.plots.pair_axes import above_zero, automatic_axis
+from napari_seespot.plots.pair_chart import gate_marks, scaled_axis, view_scale
 from napari_seespot.plots.pair_picture import (
-    above_zero,
-    automatic_axis,
     bins_for,
     selected_passing,
     shade,
     unfaded,
 )
+from napari_seespot.plots.shades import Shades
 from napari_seespot.plots.shading import faded, selection_shade
-from napari_seespot.plots.summary_charts import density_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
 
-    from napari_seespot.plots.pair_picture import Limits
+    from napari_seespot.plots.pair_axes import Limits
     from napari_seespot.plots.scales import PlotScale
     from napari_seespot.plots.theme import PlotTheme
     from napari_seespot.resolve import Mask, View
@@ -224,15 +222,22 @@ def _paint(
 
 
 def cell_chart(
-    picture: PairCellPicture, view: View, *, lines: bool = True, labels: bool = False
+    picture: PairCellPicture,
+    view: View,
+    theme: PlotTheme,
+    *,
+    lines: bool = True,
+    labels: bool = False,
 ) -> Chart:
-    """Return a pair's picture as a chart.
+    """Return a pair's picture as a chart, which can be drawn on any background.
 
     Parameters
     ----------
     picture : PairCellPicture
     view : View
         That was painted.
+    theme : PlotTheme
+        In which it was painted; in others it is painted again when it is drawn.
     lines : bool
         Whether to draw the dye lines.
     labels : bool
@@ -240,11 +245,15 @@ def cell_chart(
     """
     dataset, (a, b), scale = view.dataset, picture.pair, view_scale(view)
     x0, x1, y0, y1 = scale.limits_to(picture.limits)
-    marks: list[Mark] = [Picture(picture.rgba, (x0, x1), (y0, y1))]
+    painted = cache(lambda other: _painted(picture, view, other))
+    shades = Shades(lambda other: painted(other).rgba, {theme: picture.rgba})
+    marks: list[Mark] = [Picture(shades, (x0, x1), (y0, y1))]
     if picture.tint is not None:
-        marks.append(Picture(picture.tint, (x0, x1), (y0, y1)))
+        tints = Shades(lambda other: painted(other).tint, {theme: picture.tint})
+        marks.append(Picture(tints, (x0, x1), (y0, y1)))
     if lines:
-        marks += line_marks(dataset, picture.pair, (x0, x1, y0, y1), scale, 1.2)
+        places = (x0, x1, y0, y1)
+        marks += line_marks(dataset, picture.pair, places, scale, 1.2, short=True)
     marks += gate_marks(gates_of(view.gates, picture.pair), scale, 1.0)
     names = [f"{dataset.label(name)} intensity" if labels else "" for name in (a, b)]
     return Chart(
@@ -255,3 +264,11 @@ def cell_chart(
         data=density_table(picture.counted),
         aspect=0.8,
     )
+
+
+def _painted(picture: PairCellPicture, view: View, theme: PlotTheme) -> PairCellPicture:
+    """Return a picture as it looks in another theme."""
+    size = picture.rgba.shape[1], picture.rgba.shape[0]
+    zooms = {picture.pair: picture.limits}
+    request = GridRequest(view, (picture.pair,), zooms, size, theme)
+    return next(PairGridPainter().paint(request))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot.densities import Density, density, means
-from napari_seespot.plots.pair_rows import level_stop, rows_inside
-from napari_seespot.plots.scales import LINEAR, PlotScale
+from napari_seespot.plots.pair_axes import Limits, above_zero, automatic_axis
+from napari_seespot.plots.pair_rows import rows_inside
+from napari_seespot.plots.scales import PlotScale
 from napari_seespot.plots.shading import (
     FADED,
     faded,
@@ -24,7 +25,6 @@ from napari_seespot.plots.shading import (
     shade_counts,
     shade_means,
 )
-from napari_seespot.priority import LEVEL_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,29 +35,19 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_BINS",
     "MAX_POINTS",
-    "Limits",
     "PairPainter",
     "PairPicture",
     "PairPoints",
     "PairRequest",
-    "above_zero",
-    "automatic_axis",
     "bins_for",
     "selected_passing",
     "shade",
     "unfaded",
 ]
 
-Limits = tuple[float, float, float, float]
-"""x low, x high, y low, y high."""
-
 MAX_BINS, MIN_BINS = 512, 32
 MOVING_BINS = 256  # while a slider is dragged: a quarter of the bins to colour
 MAX_POINTS = 5_000  # pyqtgraph draws these in 20 ms, ten times as many in 190
-PERCENTILES = (0.1, 99.9)  # of automatic axes
-LOG_PERCENTILES = (2.0, 99.9)  # noise around 0 would take decades of the axis
-PADDING = 0.03  # of the span, so that the outermost spots do not touch the frame
-ENOUGH_ROWS = 250_000  # percentiles of more are taken from the first levels of detail
 
 
 @dataclass(frozen=True, eq=False)
@@ -494,66 +484,3 @@ def selected_passing(view: View) -> np.ndarray | None:
 
 def _count(mask: np.ndarray | None) -> int:
     return 0 if mask is None else int(np.count_nonzero(mask))
-
-
-def above_zero(limits: Limits, found: Limits) -> Limits:
-    """Return limits that were fixed on another scale as a logarithmic one takes them.
-
-    What has no place on it begins where `found`, which it takes, does.
-    """
-    x0, x1, y0, y1 = (a if a > 0 else b for a, b in zip(limits, found, strict=True))
-    return (min(x0, x1 / 10), x1, min(y0, y1 / 10), y1)
-
-
-def automatic_axis(
-    view: View, channel: str, scale: PlotScale = LINEAR, mode: str | None = None
-) -> tuple[float, float]:
-    """Return the ends of an axis for the rows that pass.
-
-    Where none passes, for all rows: the axes then stay where they can be read.
-
-    Parameters
-    ----------
-    view : View
-    channel : str
-    scale : PlotScale
-    mode : str, optional
-        One of `LIMITS_MODES`; the view's own by default.
-    """
-    mode = mode or view.limits_mode
-    exact = mode == "minmax"
-    above = 0.0 if scale.name == "log" else -np.inf
-    values = _finite(view, channel, view.mask, exact, above)
-    if values.size == 0:
-        values = _finite(view, channel, None, exact, above)
-    if values.size == 0:
-        return (1.0, 10.0) if scale.name == "log" else (0.0, 1.0)
-    if exact:
-        ends = np.array([values.min(), values.max()], np.float64)
-    else:
-        share = LOG_PERCENTILES if scale.name == "log" else PERCENTILES
-        if mode == "percentile":
-            share = view.axis_rules.percentiles
-        ends = np.percentile(values, share).astype(np.float64)
-    low, high = map(float, scale.to(ends))
-    span = high - low
-    padding = PADDING * span if span > 0 else max(0.5, abs(low) * PADDING)
-    low, high = map(float, scale.back([low - padding, high + padding]))
-    return (low, high)
-
-
-def _finite(
-    view: View, channel: str, mask: Mask | None, exact: bool, above: float
-) -> np.ndarray:
-    """Return finite values of rows that pass: all of them, or enough of them."""
-    spots = view.spots
-    column = spots.intensity(channel)
-    stops = [level_stop(spots, level) for level in range(len(LEVEL_LIMITS))]
-    for stop in stops[-1:] if exact else stops:
-        values = column[:stop]
-        if mask is not None:
-            values = values[mask.of(slice(stop))]
-        values = values[(values > above) & (values < np.inf)]
-        if values.size >= ENOUGH_ROWS:
-            break
-    return np.asarray(values)

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_seespot.palette import STATUS_COLORS
-from napari_seespot.picks import Pick
-from napari_seespot.plots.charts import (
-    Axis,
-    Bar,
-    Chart,
-    Dots,
-    Mark,
-    Path,
-    number_text,
-)
+from napari_seespot.picks import Pick, Span
+from napari_seespot.plots.charts import Axis, Chart, number_text, short_number
+from napari_seespot.plots.marks import Bar, Dots, Mark, Path
+from napari_seespot.plots.scales import LINEAR, PlotScale
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -26,6 +20,8 @@ if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
 
 __all__ = ["GROUPS", "clustering_chart", "flow_chart", "share_chart"]
+
+_QUANTILES = ("q05", "q25", "q50", "q75", "q95")
 
 GROUPS = {
     "flow": STATUS_COLORS["reassigned"],
@@ -40,6 +36,9 @@ _GROUP_NAMES = {
     "unchanged unmixed_chan": "unchanged of the unmixed channel",
 }
 _WIDTH = 0.24
+_RATIO = PlotScale("asinh", 0.1)
+"""Of intensity ratios: over channels with little light they reach hundreds and, where
+the background was brighter, below 0; of interest are those from 0.01 to 10."""
 
 
 def flow_chart(
@@ -60,19 +59,23 @@ def flow_chart(
     -------
     Chart
         Boxes from the 25th to the 75th percentile with the median, whiskers
-        from the 5th to the 95th, and the mean as a dot.
+        from the 5th to the 95th, and the mean as a dot where it is in view. The
+        axis of intensity ratios is an asinh.
     """
     shown = table[table["measure"] == measure]
     if chan is not None:
         shown = shown[shown["chan"] == chan]
+    scale = _RATIO if measure == "intensity_ratio" else LINEAR
     flows = list(dict.fromkeys(zip(shown["chan"], shown["unmixed_chan"], strict=True)))
     marks: list[Mark] = []
     for line in shown.to_dict("records"):
         place = flows.index((line["chan"], line["unmixed_chan"]))
         step = list(GROUPS).index(line["group"])
-        marks += _box(line, place + 0.5 + (step - 1) * 1.15 * _WIDTH)
-    ends = shown[["q05", "q95"]].to_numpy(float)
-    low, high = _limits(ends)
+        marks += _box(line, place + 0.5 + (step - 1) * 1.15 * _WIDTH, scale)
+    limits = _limits(scale.to(shown[["q05", "q95"]].to_numpy(float)))
+    caption = "" if flows else "No spot that counts was reassigned."
+    if flows and scale is not LINEAR:
+        caption = f"Linear from -{scale.width:g} to {scale.width:g}, log beyond."
     return Chart(
         f"{measure} of reassigned spots",
         tuple(marks),
@@ -80,18 +83,31 @@ def flow_chart(
             (0, max(len(flows), 1)),
             names=tuple(f"{a}\n→ {b}" for a, b in flows),
         ),
-        Axis((low, high), measure),
+        Axis(limits, measure, ticks=_ticks(limits, scale)),
         legend=tuple((_GROUP_NAMES[name], GROUPS[name]) for name in GROUPS),
-        caption="" if flows else "No spot that counts was reassigned.",
+        caption=caption,
         data=shown.reset_index(drop=True),
         aspect=0.75,
     )
 
 
-def _box(line: dict[Hashable, Any], x: float) -> list[Mark]:
+def _ticks(
+    limits: tuple[float, float], scale: PlotScale
+) -> tuple[tuple[float, str], ...]:
+    """Return the ticks of an axis; none, for round ones, where it is linear."""
+    if scale is LINEAR:
+        return ()
+    powers = [10.0**power for power in range(0, 12, 2)]
+    values = [*(-power for power in reversed(powers)), 0.0, *powers]
+    places = [(float(scale.to(value)), short_number(value)) for value in values]
+    return tuple(tick for tick in places if limits[0] <= tick[0] <= limits[1])
+
+
+def _box(line: dict[Hashable, Any], x: float, scale: PlotScale) -> list[Mark]:
     if not line["count"]:
         return []
-    q = {name: float(line[name]) for name in ("q05", "q25", "q50", "q75", "q95")}
+    q = {name: float(line[name]) for name in _QUANTILES}
+    at = {name: float(scale.to(value)) for name, value in q.items()}
     color = GROUPS[str(line["group"])]
     half = _WIDTH / 2
     whisker = (np.array([x, x]),)
@@ -101,16 +117,16 @@ def _box(line: dict[Hashable, Any], x: float) -> list[Mark]:
         f"half of them from {number_text(q['q25'])} to {number_text(q['q75'])}"
     )
     return [
-        Path(*whisker, np.array([q["q05"], q["q25"]]), color),
-        Path(*whisker, np.array([q["q75"], q["q95"]]), color),
-        Bar((x - half, x + half), (q["q25"], q["q75"]), color, _rows(line), tip),
+        Path(*whisker, np.array([at["q05"], at["q25"]]), color),
+        Path(*whisker, np.array([at["q75"], at["q95"]]), color),
+        Bar((x - half, x + half), (at["q25"], at["q75"]), color, _rows(line), tip),
         Path(
             np.array([x - half, x + half]),
-            np.array([q["q50"], q["q50"]]),
-            "background",
-            2.0,
+            np.array([at["q50"], at["q50"]]),
+            "text",
+            1.6,
         ),
-        Dots(np.array([x]), np.array([float(line["mean"])]), "background", 5.0),
+        Dots(np.array([x]), scale.to([float(line["mean"])]), "text", 4.0),
     ]
 
 
@@ -137,41 +153,61 @@ def share_chart(table: pd.DataFrame, column: str, counts_removed: bool) -> Chart
     Returns
     -------
     Chart
-        Lines through the middles of the bins, with 95 % intervals (mean +- 1.96
-        standard errors of a share, sqrt(p (1 - p) / n)).
+        Steps as wide as the bins, with 95 % intervals (mean +- 1.96 standard errors
+        of a share, sqrt(p (1 - p) / n)). A click on one selects the reassigned or
+        removed spots of that bin.
     """
-    middle = (table["low"].to_numpy(float) + table["high"].to_numpy(float)) / 2
     names = ("reassigned", "removed") if counts_removed else ("reassigned",)
     marks: list[Mark] = []
+    lines: list[Mark] = []
     top = 0.0
     for name in names:
-        share = table[name].to_numpy(float)
-        count = table["count"].to_numpy(float)
-        kept = count * (1 - np.nan_to_num(table["removed"].to_numpy(float)))
-        n = np.maximum(kept if name == "reassigned" else count, 1)
-        error = 1.96 * np.sqrt(share * (1 - share) / n)
-        color = STATUS_COLORS[name]
-        low, high = np.clip(share - error, 0, 1), np.clip(share + error, 0, 1)
-        marks += [
-            Path(middle, high, color, band=low),
-            Path(middle, share, color, 2.0),
-            Dots(middle, share, color, 6.0),
+        steps = [
+            _step(line, name, column, closed=place == len(table) - 1)
+            for place, line in enumerate(table.to_dict("records"))
         ]
-        top = max(top, float(np.nanmax(high, initial=0.0)))
+        marks += [step for step in steps if step is not None]
+        top = max([top, *(step.y[1] for step in steps if step is not None)])
+        edges = table[["low", "high"]].to_numpy(float).ravel()
+        share = table[name].to_numpy(float).repeat(2)
+        lines.append(Path(edges, share, STATUS_COLORS[name], 2.0))
     ends = table[["low", "high"]].to_numpy(float)
-    kinds = {"reassigned": "reassigned, of the kept", "removed": "removed, of all"}
     caption = "" if len(table) else "No spot to count."
     if len(table) and not counts_removed:
         caption = "Removed spots do not pass the filters: their share is not known."
     return Chart(
         f"Shares against {column}",
-        tuple(marks),
+        (*marks, *lines),
         Axis(_limits(ends), f"{column}, bins of equal counts"),
         Axis((0, 1.05 * top or 1.0), "share"),
-        legend=tuple((kinds[name], STATUS_COLORS[name]) for name in names),
+        legend=tuple((_OF[name], STATUS_COLORS[name]) for name in names),
         caption=caption,
         data=table,
     )
+
+
+_OF = {"reassigned": "reassigned, of the kept", "removed": "removed, of all"}
+
+
+def _step(
+    line: dict[Hashable, Any], name: str, column: str, closed: bool
+) -> Bar | None:
+    """Return the interval of a bin's share; None where there is no share."""
+    share, count, low = (float(line[part]) for part in (name, "count", "low"))
+    if not np.isfinite(share):
+        return None
+    high = float(line["high"])
+    kept = round(count * (1 - float(line["removed"])))
+    n = kept if name == "reassigned" else count
+    error = 1.96 * np.sqrt(share * (1 - share) / n)
+    ends = (max(share - error, 0.0), min(share + error, 1.0))
+    tip = (
+        f"{column} {number_text(low)} to {number_text(high)}: {share:.1%} of "
+        f"{n:,.0f} {'kept ' if name == 'reassigned' else ''}spots {name} "
+        f"({ends[0]:.1%} to {ends[1]:.1%})"
+    )
+    rows = Pick(status=name, spans=(Span(column, low, high, closed),))
+    return Bar((low, high), ends, STATUS_COLORS[name], rows, tip, alpha=70)
 
 
 def clustering_chart(table: pd.DataFrame, k: int) -> Chart:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from napari_seespot.palette import CELL_COLOR, REMOVED, channel_colors
 from napari_seespot.picks import Pick
-from napari_seespot.plots.charts import Axis, Bar, Chart, Mark, Ribbon, Word
+from napari_seespot.plots.charts import Axis, Chart
+from napari_seespot.plots.marks import Bar, Labels, Mark, Ribbon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,11 +79,14 @@ def sankey_chart(flow: pd.DataFrame, labels: Mapping[str, str]) -> Chart:
         ("chan", sources, left, counts.sum(axis=1)),
         ("unmixed_chan", targets, right, counts.sum(axis=0)),
     ):
+        texts = []
         for name, (top, bottom), count in zip(names, places, sums, strict=True):
             if count:
-                marks += _node(
-                    side, name, (bottom, top), int(count), colors[name], labels
-                )
+                y = (bottom, top)
+                marks.append(_node(side, name, y, int(count), colors[name], labels))
+                texts.append((sum(y) / 2, _name(name, labels), f"{count:,}"))
+        left_side = side == "chan"
+        marks.append(Labels(_LEFT if left_side else _RIGHT, tuple(texts), left_side))
     return Chart(
         "Detected → unmixed channel",
         tuple(marks),
@@ -112,19 +116,14 @@ def _node(
     count: int,
     color: str,
     labels: Mapping[str, str],
-) -> list[Mark]:
+) -> Bar:
     left = side == "chan"
     x = (_LEFT, _LEFT + _NODE) if left else (_RIGHT - _NODE, _RIGHT)
     pick = Pick(chan=name) if left else Pick(unmixed_chan=name)
     what = "detected in" if left else "given to"
     label = _name(name, labels)
     tip = f"{count:,} {what} {label}" if name != REMOVED else f"{count:,} removed"
-    text = f"{label}\n{count:,}"
-    at, anchor = (x[0] - 0.01, 1.0) if left else (x[1] + 0.01, 0.0)
-    return [
-        Bar(x, y, color, pick, tip),
-        Word(at, sum(y) / 2, text, (anchor, 0.5)),
-    ]
+    return Bar(x, y, color, pick, tip)
 
 
 def _name(name: str, labels: Mapping[str, str]) -> str:

@@ -13,26 +13,20 @@ from napari_seespot.picks import Pick, Span
 from napari_seespot.plots.charts import (
     NOTHING,
     Axis,
-    Bar,
     Chart,
-    Mark,
-    Path,
-    Picture,
     Ramp,
     number_text,
     stacked,
 )
-from napari_seespot.plots.shading import shade_classes, shade_counts
+from napari_seespot.plots.marks import Bar, Mark
 
 if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
-    from napari_seespot.densities import Density, Histogram
-    from napari_seespot.unmixing import DyeLine
+    from napari_seespot.densities import Histogram
 
 __all__ = [
     "channels_chart",
-    "density_chart",
-    "density_table",
+    "chart_colors",
     "histogram_chart",
     "ratio_chart",
     "status_chart",
@@ -169,12 +163,16 @@ def ratio_chart(dataset: Dataset) -> Chart:
 
 
 def histogram_chart(
-    counted: Histogram, dataset: Dataset, by: str = "status", label: str = ""
+    counted: Histogram,
+    dataset: Dataset,
+    by: str = "status",
+    label: str = "",
+    caption: str = "",
 ) -> Chart:
     """Draw a histogram, its classes, by `by`, on top of each other."""
     classes = counted.classes or ("all",)
     counts = np.atleast_2d(counted.counts)
-    colors = _class_colors(classes, dataset)
+    colors = chart_colors(classes, dataset)
     edges, marks = counted.edges, list[Mark]()
     ends = np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts, 0)])
     last = counts.shape[1] - 1
@@ -207,77 +205,13 @@ def histogram_chart(
             for name, count in zip(classes, counts.sum(axis=1), strict=True)
             if len(classes) > 1
         ),
+        caption=caption,
         data=table,
     )
 
 
-def density_chart(
-    counted: Density,
-    dataset: Dataset,
-    *,
-    title: str,
-    labels: tuple[str, str],
-    dark: bool,
-    lines: tuple[DyeLine, ...] = (),
-    caption: str = "",
-) -> Chart:
-    """Draw a density, its hue by class where it was counted by class."""
-    from napari_seespot.plots.dye_line_items import visible_part
-
-    x = (float(counted.x_edges[0]), float(counted.x_edges[-1]))
-    y = (float(counted.y_edges[0]), float(counted.y_edges[-1]))
-    if counted.classes:
-        colors = _class_colors(counted.classes, dataset)
-        table = np.array([_bytes(colors[name]) for name in counted.classes], np.uint8)
-        rgba = shade_classes(counted.counts, table, "log", dark=dark)
-        sums = counted.counts.sum(axis=(1, 2))
-        legend = tuple(
-            (f"{name} {int(count):,}", colors[name])
-            for name, count in zip(counted.classes, sums, strict=True)
-        )
-        ramp = None
-    else:
-        rgba = shade_counts(counted.counts, "log", dark=dark)
-        most = int(counted.counts.max(initial=0))
-        steps = gradient() if dark else gradient()[::-1]
-        legend, ramp = (), Ramp(steps[40:], "1", f"{most:,}", "spots a bin")
-    known = channel_colors(dataset.channels)
-    marks: list[Mark] = [Picture(rgba, x, y)]
-    for line in lines:
-        part = visible_part(line.direction, (*x, *y))
-        if part is not None:
-            ends = np.array(part)
-            color = known.get(line.channel, "axis")
-            marks.append(Path(ends * line.dx, ends * line.dy, color))
-    return Chart(
-        title,
-        tuple(marks),
-        Axis(x, labels[0]),
-        Axis(y, labels[1]),
-        legend,
-        ramp,
-        caption,
-        density_table(counted),
-        aspect=0.85,
-    )
-
-
-def density_table(counted: Density) -> pd.DataFrame:
-    """Return the bins that hold spots: their edges and counts, by class."""
-    counts = counted.counts if counted.classes else counted.counts[None]
-    lines, columns = np.nonzero(counts.sum(axis=0))
-    table = {
-        "x_low": counted.x_edges[columns],
-        "x_high": counted.x_edges[columns + 1],
-        "y_low": counted.y_edges[lines],
-        "y_high": counted.y_edges[lines + 1],
-    }
-    for place, name in enumerate(counted.classes or ("spots",)):
-        table[name] = counts[place, lines, columns]
-    return pd.DataFrame(table)
-
-
-def _class_colors(classes: tuple[str, ...], dataset: Dataset) -> dict[str, str]:
+def chart_colors(classes: tuple[str, ...], dataset: Dataset) -> dict[str, str]:
+    """Return the colours of classes, of whatever kind; ``"all"`` has one too."""
     channels = tuple(dataset.channels)
     known = {
         **class_colors("unmixed_chan", channels),
@@ -295,7 +229,3 @@ def _labels(
 
 def _share(part: float, total: float) -> str:
     return f"{part / total:.1%}" if total else NOTHING
-
-
-def _bytes(color: str) -> list[int]:
-    return [*(int(color[i : i + 2], 16) for i in (1, 3, 5)), 255]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import napari.viewer
     import numpy as np
 
-    from napari_seespot.plots.pair_picture import Limits
+    from napari_seespot.plots.pair_axes import Limits
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
     from napari_seespot.widgets._worker import Job
@@ -228,7 +228,8 @@ class AllPairsWidget(ChartDock):
             if session is None or request.view.dataset is not session.dataset:
                 continue
             cell = self.cells[picture.pair]
-            chart = cell_chart(picture, request.view, lines=request.view.dye_lines)
+            view, theme = request.view, request.theme
+            chart = cell_chart(picture, view, theme, lines=view.dye_lines)
             cell.scale = view_scale(request.view)
             cell.show_picture(chart, self._zooms.get(picture.pair))
             empty = not picture.counted.total

@@ -155,10 +155,17 @@ class PatternsWidget(ChartDock):
             where = view.where if follows else None
             job.check()
             if page == "Flows":
-                yield "flow", flow_distributions(view.spots, where)
+                yield "flow", flow_distributions(view.spots, where, job.cancelled)
             elif page == "Clustering":
                 voxel = view.dataset.voxel_size
-                table = clustering(view.spots, voxel, k, n, where=where)
+                table = clustering(
+                    view.spots,
+                    voxel,
+                    k,
+                    n,
+                    where=where,
+                    cancelled=job.cancelled,
+                )
                 yield "clustering", (table, k)
             elif column is not None:
                 table = share_by_column(view.spots, str(column), bins, where)

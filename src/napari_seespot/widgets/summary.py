@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Label, PushButton
 from qtpy.QtWidgets import QLabel
 
-from napari_seespot.densities import density, histogram
-from napari_seespot.errors import SeeSpotError
-from napari_seespot.figures import filters_text, report_pages
-from napari_seespot.overview import overview
+from napari_seespot.figures import report_pages
+from napari_seespot.filter_text import filters_text
 from napari_seespot.plots import exports
 from napari_seespot.plots.chart_menu import ask_path
-from napari_seespot.plots.sankey import sankey_chart
-from napari_seespot.plots.summary_charts import (
-    channels_chart,
-    density_chart,
-    histogram_chart,
-    ratio_chart,
-    status_chart,
-)
-from napari_seespot.summary import compare_summary, status_table
-from napari_seespot.unmixing import dye_lines
+from napari_seespot.plots.summary_charts import ratio_chart
 from napari_seespot.widgets._chart_dock import ChartDock
 from napari_seespot.widgets._frame_table import FrameTable
 from napari_seespot.widgets._pages import Pages
+from napari_seespot.widgets._pair_page import PairPage
+from napari_seespot.widgets._summary_parts import (
+    Part,
+    counts_parts,
+    flow_parts,
+    pair_parts,
+    quality_parts,
+)
 from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
@@ -34,30 +31,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import napari.viewer
-    import numpy as np
     import pandas as pd
 
     from napari_seespot.dataset import Dataset
-    from napari_seespot.plots.charts import Chart
-    from napari_seespot.plots.exports import Page
+    from napari_seespot.plots.pages import Page
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
     from napari_seespot.widgets._worker import Job
 
 __all__ = ["SummaryWidget"]
 
-Part = tuple[str, Any]
-
 _CLASSES = [
     ("status", "status"),
     ("detected channel", "chan"),
     ("unmixed channel", "unmixed_chan"),
 ]
-_LABELS = {
-    "r": "r: correlation with the point-spread function",
-    "dist": "dist: voxels from the fitted centre",
-}
-_BINS = 60
 
 
 class SummaryWidget(ChartDock):
@@ -68,7 +56,7 @@ class SummaryWidget(ChartDock):
     viewer : napari.Viewer
     """
 
-    depends_on = frozenset({"dataset", "mask", "pair"})
+    depends_on = frozenset({"dataset", "mask", "pair", "dye_lines"})
 
     # napari hands the viewer to the parameter with exactly this annotation.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -83,12 +71,11 @@ class SummaryWidget(ChartDock):
         self.counted = Label(value="")
         names = ("status", "channels", "flow", "r", "dist", "r_dist", "ratios")
         self.views = {name: self.new_chart() for name in names}
-        self.pair_views = {
-            name: self.new_chart() for name in ("picture", "r", "dist", "channels")
-        }
+        self.pair_page = PairPage(
+            self.new_chart, self._on_pair, lambda: self._request(), self.guarded
+        )
         self.differences = FrameTable("Summary of the pipeline against the table")
         self.flow_table = FrameTable("Flow")
-        self.statistics = FrameTable("Statistics of the pair")
         self.memory = FrameTable("Memory by column")
         self._memory_text = QLabel()
         self._told_text = QLabel()
@@ -110,14 +97,15 @@ class SummaryWidget(ChartDock):
                     views["dist"],
                     views["r_dist"],
                 ],
-                "Pair": [self.statistics, *self.pair_views.values()],
+                "Pair": self.pair_page.widgets,
                 "Ratios": [views["ratios"]],
                 "Memory": [self._memory_text, self.memory],
             }
         )
         self.report_button = PushButton(
             text="Report (PDF)…",
-            tooltip="Write all figures, of the spots that pass, on the pages of a PDF",
+            tooltip="Write all figures, of the spots that are counted here, on the "
+            "pages of a PDF",
         )
         self._content.extend(
             [self.new_follow_box(), self.counted, self.report_button, self._note]
@@ -132,34 +120,42 @@ class SummaryWidget(ChartDock):
     def _attach(self, session: Session) -> None:
         for chart in self.charts:
             chart.show_message("")
+        self.pair_page.show_view(session.view)
         super()._attach(session)
 
     def _detach(self) -> None:
         super()._detach()
         self._reporter.cancel()
         self._told = None
+        self.pair_page.show_view(None)
 
-    def _themed(self) -> None:
-        self._request()  # densities are shaded for their background
+    def _refresh(self, view: View, names: frozenset[str]) -> None:
+        if names & {"dataset", "pair", "dye_lines"}:
+            self.pair_page.show_view(view)
+        super()._refresh(view, names)
+
+    def _on_pair(self, pair: tuple[str, str] | None) -> None:
+        if self._session is not None and pair is not None:
+            self._session.state.pair = pair
 
     # ---- making
 
     def _compute(self, view: View) -> None:
         page, by = self.pages.current, str(self.by_box.value)
-        dark, told = self.theme.dark, self._told
+        told, axes = self._told, self.pair_page.axes
         # Evaluated in the worker: masks of all rows are slow the first time.
         follows = self.follows
 
         def make(job: Job) -> Iterator[Part]:
             where = view.where if follows else None
             if page == "Counts":
-                yield from _counts(view, where, told, job)
+                yield from counts_parts(view, where, told, job.cancelled)
             elif page == "Flow":
-                yield from _flow(view, where)
+                yield from flow_parts(view, where)
             elif page == "Quality":
-                yield from _quality(view, where, by, dark, job)
+                yield from quality_parts(view, where, by, job.cancelled)
             elif page == "Pair":
-                yield from _pair(view, where, dark)
+                yield from pair_parts(view, where, axes, job.cancelled)
             elif page == "Ratios":
                 yield "ratios", ratio_chart(view.dataset)
             else:
@@ -184,12 +180,13 @@ class SummaryWidget(ChartDock):
         session = self._session
         if session is None:
             return
-        view, filters = session.view, filters_text(session)
+        view, follows = session.view, self.follows
+        filters = filters_text(session.state, follows)
         title = session.dataset.name
 
         def count(job: Job) -> list[Page]:
             pages = []
-            for page in report_pages(view, filters, job.cancelled):
+            for page in report_pages(view, filters, follows, job.cancelled):
                 job.check()
                 job.progress(0.0, f"Report: {page.heading.partition(chr(10))[0]} …")
                 pages.append(page)
@@ -221,12 +218,10 @@ class SummaryWidget(ChartDock):
             self._show_told(part)
         elif name == "memory":
             self._show_memory(part)
-        elif name == "statistics":
-            self.statistics.show_frame(part)
-        elif name == "say":
-            self.say(part)
+        elif name == "pair":
+            self.pair_page.show(part)
         else:
-            self.pair_views[name.removeprefix("pair ")].show_chart(part)
+            self.say(part)
 
     def _show_told(self, told: pd.DataFrame) -> None:
         if self._session is not None:
@@ -259,85 +254,3 @@ def _close(worker: Worker, *_: Any) -> None:
 
 def _megabytes(n: int) -> str:
     return f"{n / 1e6:,.1f} MB"
-
-
-def _counts(
-    view: View,
-    where: np.ndarray | None,
-    told: tuple[Dataset, pd.DataFrame] | None,
-    job: Job,
-) -> Iterator[Part]:
-    dataset = view.dataset
-    table = status_table(view.spots, where)
-    known = told[1] if told is not None and told[0] is dataset else None
-    yield "status", status_chart(table, dataset, known)
-    yield "channels", channels_chart(table.sum(axis=1), dataset)
-    if known is None:
-        known = compare_summary(dataset, job.cancelled)
-        yield "status", status_chart(table, dataset, known)
-    yield "told", known
-
-
-def _flow(view: View, where: np.ndarray | None) -> Iterator[Part]:
-    flow = view.spots.flow(where)
-    labels = {name: view.dataset.label(name) for name in view.spots.channels}
-    yield "flow", sankey_chart(flow, labels)
-    yield "flow_table", flow
-
-
-def _quality(
-    view: View, where: np.ndarray | None, by: str, dark: bool, job: Job
-) -> Iterator[Part]:
-    spots, dataset = view.spots, view.dataset
-    missing = [name for name in _LABELS if name not in spots.columns]
-    for name, label in _LABELS.items():
-        if name not in missing:
-            counted = histogram(
-                spots, name, _BINS, by=by, where=where, cancelled=job.cancelled
-            )
-            yield name, histogram_chart(counted, dataset, by, label)
-    if missing:
-        yield "say", f"This table has no column {' and no '.join(missing)}."
-        return
-    picture = density(
-        spots, "r", "dist", 128, by=by, where=where, cancelled=job.cancelled
-    )
-    yield (
-        "r_dist",
-        density_chart(
-            picture, dataset, title="r against dist", labels=("r", "dist"), dark=dark
-        ),
-    )
-
-
-def _pair(view: View, where: np.ndarray | None, dark: bool) -> Iterator[Part]:
-    dataset, pair = view.dataset, view.pair
-    if pair is None:
-        yield "say", "A pair needs two spot channels."
-        return
-    summed = overview(view.spots, pair, where)
-    statistics = summed.statistics.rename("value").rename_axis("statistic")
-    yield "statistics", statistics.to_frame()
-    labels = tuple(f"{dataset.label(name)} intensity" for name in pair)
-    try:
-        lines = tuple(dye_lines(dataset.ratios, pair))
-    except SeeSpotError as error:
-        lines = ()
-        yield "say", str(error)
-    charts: dict[str, Chart] = {
-        "picture": density_chart(
-            summed.picture,
-            dataset,
-            title=" / ".join(map(dataset.label, pair)),
-            labels=(labels[0], labels[1]),
-            dark=dark,
-            lines=lines,
-            caption="All spots, from the lowest to the highest intensity",
-        ),
-        "channels": channels_chart(summed.channels, dataset),
-    }
-    for name, counted in (("r", summed.r), ("dist", summed.dist)):
-        if counted is not None:
-            charts[name] = histogram_chart(counted, dataset, label=_LABELS[name])
-    for name, chart in charts.items():
-        yield f"pair {name}", chart
