@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_seespot.errors import StateError
-from napari_seespot.state import AxisLimits, Domain, EventedMap, Filters, State
+from napari_seespot.evented import Domain, EventedMap
+from napari_seespot.state import AxisLimits, Filters, State
 
 DOMAIN = Domain(("488", "514"), ("r", "dist", "spot_id"), rows=4)
 

@@ -15,11 +15,12 @@ import numpy as np
 from psygnal import Signal
 
 from napari_seespot.errors import NotFoundError, SeeSpotError, StateError
+from napari_seespot.evented import Domain
 from napari_seespot.history import History
 from napari_seespot.index import SpotIndex
 from napari_seespot.resolve import View, changes, resolve
 from napari_seespot.selecting import Selecting
-from napari_seespot.state import Domain, State
+from napari_seespot.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

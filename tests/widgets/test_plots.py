@@ -132,7 +132,7 @@ def test_minmax_limits_leave_no_finite_value_out(session):
 
 
 def test_limits_of_many_rows_come_from_the_first_levels(make_session, monkeypatch):
-    monkeypatch.setattr("napari_seespot.plots.pair_picture.ENOUGH_ROWS", 100)
+    monkeypatch.setattr("napari_seespot.plots.pair_axes.ENOUGH_ROWS", 100)
     session = make_session(20_000, bad=False)
     picture = paint(session)
     spots = session.dataset.spots
