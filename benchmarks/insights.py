@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from _bench import RUNS, medians_ms, report
-from _scene import VOXEL_UM, make_spots
+from _scene import VOXEL_UM, make_dataset
 from scipy.spatial import cKDTree
 
 from napari_seespot.maps import spatial_map
@@ -25,6 +25,7 @@ from napari_seespot.patterns import flow_distributions, share_by_column
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_seespot.dataset import Dataset
     from napari_seespot.spots import Spots
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -34,12 +35,13 @@ NEIGHBOURS, SAMPLED = 10, 15_000
 
 def main(n: int) -> None:
     """Print one line for each of them."""
-    spots = make_spots(n)
+    dataset = make_dataset(n)
+    spots = dataset.spots
     flows(spots)
     shares(spots)
     median_map(spots)
     neighbours(spots)
-    pair(spots)
+    pair(dataset)
 
 
 def flows(spots: Spots) -> None:
@@ -114,8 +116,9 @@ def neighbours(spots: Spots) -> None:
     compare("nearest_neighbours", ours, baseline, spots)
 
 
-def pair(spots: Spots) -> None:
+def pair(dataset: Dataset) -> None:
     """Count statistics, picture and histograms of a channel pair, against numpy's."""
+    spots = dataset.spots
     first, second = spots.channels[:2]
     columns = [spots.intensity(first), spots.intensity(second)]
     columns += [spots.column("r"), spots.column("dist")]
@@ -130,7 +133,7 @@ def pair(spots: Spots) -> None:
             np.histogram(columns[2][rows], bins=30)
             np.histogram(columns[3][rows], bins=30)
 
-    compare("overview", lambda: overview(spots, (first, second)), baseline, spots)
+    compare("overview", lambda: overview(dataset, (first, second)), baseline, spots)
 
 
 def compare(

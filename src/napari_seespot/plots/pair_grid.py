@@ -212,7 +212,11 @@ def _paint(
         kept = unfaded(view, chosen)
         bright = None
         if kept is not None:
-            bright = shade(view, count(by, kept), dark=theme.dark)
+            counts, part = count(by, kept), None
+            if mean is not None:  # of the bright ones alone
+                column = view.coloring.by
+                part = means(counts, view.spots, column, kept, cancelled=cancelled)
+            bright = shade(view, counts, part, dark=theme.dark)
         rgba = faded(rgba, bright)
     tint = None
     if chosen is not None:

@@ -237,7 +237,13 @@ class PairPainter:
                 if kept is not None:
                     counts = self._density(request, limits, by, kept, cancelled)
                     counts = _coarser(counts, bins)
-                    bright = shade(view, counts, dark=request.dark)
+                    part = None
+                    if mean is not None:  # of the bright ones alone
+                        column = view.coloring.by
+                        part = means(
+                            counts, view.spots, column, kept, cancelled=cancelled
+                        )
+                    bright = shade(view, counts, part, dark=request.dark)
                 rgba = faded(rgba, bright)
             if chosen is not None:
                 marked = self._density(request, limits, None, chosen, cancelled)
