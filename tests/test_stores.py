@@ -73,6 +73,7 @@ class Server(ThreadingHTTPServer):
         self.running = self.most = 0
         self.lock = threading.Lock()
         self.barrier = None
+        self.more = {}  # headers of all answers
         self.released = threading.Event()  # lets go what hangs
 
     def handle_error(self, request, client_address):
@@ -141,7 +142,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status, body, short=False, **more):
         self.send_response(status)
-        more |= {"ETag": '"1"', "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+        more |= self.server.more | {
+            "ETag": '"1"',
+            "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT",
+        }
         for name, value in more.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) + (10 if short else 0)))
@@ -867,6 +871,26 @@ def test_obstore_is_given_up_for_a_minute(server, bucket, blocks, monkeypatch):
     assert fast.read(key, None) == server.files[CHUNK]
     with pytest.raises(FileNotFoundError):
         fast.read("nothing", None)
+
+
+@pytest.mark.parametrize("status", [None, 301, 403])
+def test_the_region_of_a_bucket_is_asked_for_once(server, monkeypatch, status):
+    server.files["/bucket"] = b""
+    server.more = {"x-amz-bucket-region": "us-west-2"}
+    server.faults["/bucket"] = [status]
+    monkeypatch.setattr(_fast_ranges, "_AMAZON", server.url)
+    options = StorageOptions(anonymous=True)
+    fast = fast_bucket("bucket", options)
+    assert fast_bucket("bucket", options) is fast
+    assert fast._store.config["region"] == "us-west-2"
+    assert server.counts == {"HEAD": 1}
+
+
+def test_a_region_that_nobody_tells(monkeypatch):
+    monkeypatch.setattr(_fast_ranges, "_AMAZON", "http://127.0.0.1:1")
+    fast = fast_bucket("bucket", StorageOptions(region="eu-west-1", anonymous=True))
+    assert fast._store.config["region"] == "eu-west-1"
+    assert _fast_ranges.region_of("bucket") is None
 
 
 # --- how long it may take

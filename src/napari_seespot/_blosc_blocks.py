@@ -68,7 +68,10 @@ class BlockTable:
 
     def span_of(self, first: int, last: int | None = None) -> Span:
         """Return the bytes of the frame to ask for, for a block or several."""
-        some = self.spans[first : (first if last is None else last) + 1]
+        if last is None or last == first:
+            start, stop = self.spans[first].tolist()
+            return start, stop
+        some = self.spans[first : last + 1]
         return int(some.min()), int(some.max())
 
     def decode(self, first: int, data: bytes, last: int | None = None) -> bytes | None:
@@ -83,16 +86,18 @@ class BlockTable:
             `first` where it is left out.
         """
         begin, end = self.span_of(first, last)
-        if len(data) != (end or 0) - (begin or 0):
+        begin = begin or 0
+        if len(data) != (end or 0) - begin:
             return None
+        if last is None or last == first:
+            return self._decode_one(first, data)
         parts = []
-        for block in range(first, (first if last is None else last) + 1):
-            start, stop = (int(place) - (begin or 0) for place in self.spans[block])
-            part = self._decode_one(block, data[start:stop])
+        for block, (start, stop) in enumerate(self.spans[first : last + 1].tolist()):
+            part = self._decode_one(first + block, data[start - begin : stop - begin])
             if part is None:
                 return None
             parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
     def _decode_one(self, block: int, data: bytes) -> bytes | None:
         size = self.size_of(block)

@@ -63,6 +63,8 @@ class Frame:
 
     def span_of(self, unit: int) -> Span | None:
         """Return the bytes to ask for; None where too much else lies between."""
+        if self.blocks == 1:
+            return self.table.span_of(unit)
         first, last = self._blocks_of(unit)
         start, stop = self.table.span_of(first, last)
         spans = self.table.spans[first : last + 1].astype(int)

@@ -14,6 +14,8 @@ import os
 import re
 import threading
 import time
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from napari_seespot._addresses import StorageOptions
     from napari_seespot._requests import Span
 
-__all__ = ["FastBucket", "fast_bucket", "forget_fast_buckets"]
+__all__ = ["FastBucket", "fast_bucket", "forget_fast_buckets", "forgive_fast_bucket"]
 
 OBSTORE_ENV = "NAPARI_SEESPOT_OBSTORE"
 """0: s3fs reads everything."""
@@ -34,6 +36,8 @@ _CREDENTIALS_SECONDS = 300  # after which botocore is asked again: it renews the
 
 # What obstore says when the store answered: that is no fault of this way.
 _ANSWERED = re.compile(r"status code: (?:429|5\d\d)|SlowDown")
+
+_AMAZON = "https://s3.amazonaws.com"
 
 _lock = threading.Lock()
 _buckets: dict[tuple[str, StorageOptions, int], FastBucket | None] = {}
@@ -59,8 +63,12 @@ class FastBucket:
             config["skip_signature"] = True
         if options.endpoint_url:
             config["endpoint"] = options.endpoint_url
-        if options.region:
-            config["region"] = options.region
+            region = options.region
+        else:
+            # obstore follows no redirect to another region, as s3fs does
+            region = region_of(name) or options.region
+        if region:
+            config["region"] = region
         plain = (options.endpoint_url or "").startswith("http://")
         self._store: Any = S3Store(
             name,
@@ -145,6 +153,20 @@ class FastBucket:
         self._struck = time.monotonic()
 
 
+def region_of(bucket: str) -> str | None:
+    """Return the region of a bucket of Amazon's; None where it does not say."""
+    asked = urllib.request.Request(f"{_AMAZON}/{bucket}", method="HEAD")
+    try:
+        with urllib.request.urlopen(asked, timeout=CONNECT_SECONDS) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as error:  # refusals and redirects say it too
+        headers = error.headers
+    except OSError:
+        return None
+    told: str | None = headers.get("x-amz-bucket-region")
+    return told
+
+
 def _options(span: Span | None) -> dict[str, Any]:
     """Return a span as obstore takes it."""
     if span is None:
@@ -193,6 +215,14 @@ def _made(name: str, options: StorageOptions) -> FastBucket | None:
         # obstore has kinds of its own for settings that it does not take;
         # s3fs tells the user about them
         return None
+
+
+def forgive_fast_bucket(name: str, options: StorageOptions) -> None:
+    """Let the fast way to a bucket be tried again, if there is one."""
+    with _lock:
+        bucket = _buckets.get((name, options, os.getpid()))
+    if bucket is not None:
+        bucket.forgive()
 
 
 def forget_fast_buckets() -> None:

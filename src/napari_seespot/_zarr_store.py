@@ -27,7 +27,7 @@ from zarr.storage import StorePath
 
 from napari_seespot._addresses import join, kind_of, redact
 from napari_seespot._chunk_codecs import with_checks
-from napari_seespot._fast_ranges import fast_bucket
+from napari_seespot._fast_ranges import fast_bucket, forgive_fast_bucket
 from napari_seespot._lines import line_to
 from napari_seespot._requests import (
     ATTEMPTS,
@@ -113,9 +113,9 @@ class Folder:
         self._checked = self._seen = -RECHECK_SECONDS
         _without_ranges.discard(self._place)
         self._line.mend()
-        fast = self._fast()
-        if fast is not None:
-            fast.forgive()
+        found = bucket_of(self.uri, self.storage)
+        if found is not None:
+            forgive_fast_bucket(*found)
 
     async def read(self, key: str, span: Span | None = None) -> bytes | None:
         """Return the bytes of a key, or of a span of it; None where absent.

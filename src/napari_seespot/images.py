@@ -15,8 +15,8 @@ of `level_scales` and `level_translates`. napari's Labels layer refuses
 ``multiscale=True`` with one level: give it ``levels[0]``.
 
 A plane of a dask array, ``levels[0][z]``, costs the blocks that hold it, since dask
-hands slices on to the array. What it does not hand on, such as slices with a negative
-step, reads whole chunks.
+hands slices on to the array. What it does not hand on reads whole chunks: slices with
+a negative step, and several planes of one chunk in one ``dask.compute``.
 """
 
 from __future__ import annotations
