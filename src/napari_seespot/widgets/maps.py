@@ -222,24 +222,18 @@ def tile_place(
         spots.
     """
     spots, voxel = view.spots, view.dataset.voxel_size
-    tile = found.tile_um
-    (y0, x0), (y, x) = found.origin_um, place
-    y_low, x_low = (
-        start + np.floor((value - start) / tile) * tile
-        for start, value in ((y0, y), (x0, x))
-    )
-    ys = spots.column("y").astype(np.float64) * voxel[1]
-    inside = (ys >= y_low) & (ys < y_low + tile)
-    xs = spots.column("x").astype(np.float64) * voxel[2]
-    inside &= (xs >= x_low) & (xs < x_low + tile)
+    tile = found.tiles.at_um(*place)
+    if tile is None:
+        return None
+    inside = found.tiles.inside(spots, *tile)
     if where is not None:
         inside &= where
     z = spots.column("z")[inside]
     z = z[np.isfinite(z)]
     if not z.size:
         return None
-    middle = (y_low + tile / 2) / voxel[1], (x_low + tile / 2) / voxel[2]
-    return (float(np.median(z)), float(middle[0]), float(middle[1]))
+    y, x = found.center_um(*tile)
+    return (float(np.median(z)), y / voxel[1], x / voxel[2])
 
 
 class _ParentWatch(QObject):
