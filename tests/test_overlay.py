@@ -10,6 +10,7 @@ import pytest
 from napari.layers import Layer
 
 import napari_seespot as nss
+from napari_seespot import drawn_spots
 from napari_seespot.dataset import Dataset
 from napari_seespot.overlay import Shown
 from napari_seespot.spots import Spots
@@ -175,9 +176,11 @@ def test_selected_points_have_a_rim_and_lie_on_top(session):
 
 @pytest.mark.parametrize("ndisplay", [2, 3])
 @pytest.mark.parametrize(("budget", "n"), [(100, 20), (100, 100), (60, 300)])
+@pytest.mark.parametrize("few_rows", [0, 1000])
 def test_of_too_many_points_the_selected_ones_are_drawn_first(
-    session, ndisplay, budget, n
+    session, ndisplay, budget, n, few_rows, monkeypatch
 ):
+    monkeypatch.setattr(drawn_spots, "_FEW_ROWS", few_rows)
     session.state.filters.ranges["r"] = (0.2, None)
     session.state.slab_planes = 20
     session.state.picture = "points"
@@ -196,6 +199,9 @@ def test_of_too_many_points_the_selected_ones_are_drawn_first(
     if ndisplay == 2:
         assert len(rows) == budget
     assert len(set(rows) & set(without)) >= (budget - len(first)) / 2
+    codes = session.dataset.spots.code
+    if ndisplay == 3:
+        assert set(codes[rows]) == set(codes[wanted.index])  # no class disappears
     session.clear_selection()
     check(session)
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from psygnal import Signal
 
-from napari_seespot.index import Box, Chosen
+from napari_seespot.drawn_spots import choose_in_box, most_important
+from napari_seespot.index import Box
 from napari_seespot.mark_layer import MarkLayer
 from napari_seespot.point_budget import PointBudget
 from napari_seespot.points_pool import PointsPool
@@ -252,7 +253,7 @@ class SpotOverlay:
             self._raster.free_slider(depth)
             self._pool.put_last_on_top(False)
             total = len(rows)
-            rows = self._most_important(view, rows, budget)
+            rows = most_important(view, self._session.index, rows, budget)
         alpha = nearness(view, rows, depth, sight.plane[depth])
         if as_points:
             self._show_points(view, sight, rows, alpha)
@@ -262,42 +263,16 @@ class SpotOverlay:
             self._raster.show(view, sight, rows, alpha)
             self._finish(Shown("density", len(rows), len(rows)))
 
-    def _most_important(self, view: View, rows: np.ndarray, limit: int) -> np.ndarray:
-        """Return at most `limit` of some rows: the selected ones first."""
-        index = self._session.index
-        if view.selected is None or len(rows) <= limit:
-            return index.most_important(rows, limit)
-        chosen = view.selected[rows]
-        first = index.most_important(rows[chosen], limit)
-        others = index.most_important(rows[~chosen], limit - len(first))
-        return np.union1d(first, others)
-
     def _draw_volume(self, view: View, sight: Sight) -> None:
         box = sight.box(view.slab_planes)
-        chosen = self._choose(view, box, self.budget)
+        whole = box.low == self._extent.low and box.high == self._extent.high
+        counts = view.mask.counts if whole and self._all_placed else None
+        chosen = choose_in_box(view, self._session.index, box, self.budget, counts)
         rows = chosen.rows
-        if view.selected is not None and chosen.limited:
-            # They are drawn first, whatever their priority, and others as far as
-            # there is room.
-            index, mask = self._session.index, view.mask
-            first = mask.passing(index.rows_in(box, mask.codes, view.selected))
-            first = index.most_important(first, self.budget)
-            if not np.isin(first, rows, assume_unique=True).all():
-                others = self._choose(view, box, self.budget - len(first)).rows
-                rows = np.union1d(first, others)
         alpha = faded(view, rows, np.ones(len(rows), np.float32))
         self._pool.put_last_on_top(view.selected is not None)
         self._show_points(view, sight, rows, alpha)
         self._finish(Shown("points", len(rows), chosen.total))
-
-    def _choose(self, view: View, box: Box, limit: int) -> Chosen:
-        """Return the spots of the highest priority in a box."""
-        mask = view.mask
-        whole = box.low == self._extent.low and box.high == self._extent.high
-        counts = mask.counts if whole and self._all_placed else None
-        return self._session.index.choose(
-            box, limit, mask.codes, mask.outside_codes, counts
-        )
 
     def _show_points(
         self, view: View, sight: Sight, rows: np.ndarray, alpha: np.ndarray

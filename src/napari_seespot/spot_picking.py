@@ -59,12 +59,13 @@ class SpotPicker:
         if event.button != 1 or not _idle(self._viewer.layers.selection.active):
             return
         pressed = np.asarray(event.pos)
+        moved = False
         yield
         while event.type == "mouse_move":
-            if np.abs(np.asarray(event.pos) - pressed).max() > _CLICK_PIXELS:
-                return  # the view was dragged
+            moved = moved or _is_far(event, pressed)
             yield
-        self._click(event)
+        if not moved and not _is_far(event, pressed):  # else the view was dragged
+            self._click(event)
 
     def _click(self, event: Any) -> None:
         session = self._session
@@ -79,6 +80,10 @@ class SpotPicker:
         if row is not None:
             session.viewing.overlay.mark(row)
             session.picked.emit(row)
+
+
+def _is_far(event: Any, pressed: np.ndarray) -> bool:
+    return bool(np.abs(np.asarray(event.pos) - pressed).max() > _CLICK_PIXELS)
 
 
 def _idle(layer: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
 
 import napari_seespot as nss
 
@@ -109,3 +111,36 @@ def test_nothing_is_drawn_where_nothing_is(window, qtbot):
     assert (canvas(session, qtbot) == empty[0, 0]).all()
     session.state.picture = "density"
     assert (canvas(session, qtbot) == empty[0, 0]).all()
+
+
+def test_a_click_on_the_density_picks_a_spot(window, qtbot):
+    picked = []
+    window.picked.connect(picked.append)
+    window.state.picture = "density"
+    row = int(window.visible().index[11])
+    window.viewer.scene.camera.zoom *= 3
+    window.go_to_row(row)
+    window.viewer.layers.selection.active = None
+    canvas(window, qtbot)
+    widget = canvas_widget(window.viewer)
+    middle = QPoint(widget.width() // 2, widget.height() // 2)
+    QTest.mouseMove(widget, middle)
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=middle)
+    qtbot.waitUntil(lambda: len(picked) == 1)
+    mark = window.viewer.layers["Marked spot"]
+    assert mark.data[0] == pytest.approx(window.position(picked[0]))
+    away = np.array(window.position(picked[0])) - window.position(row)
+    pixels = away * window.dataset.voxel_size * window.viewer.scene.camera.zoom
+    assert np.hypot(*pixels[1:]) <= 8
+    QTest.mousePress(widget, Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseMove(widget, middle + QPoint(90, 40))
+    QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=middle + QPoint(90, 40))
+    qtbot.wait(50)
+    assert len(picked) == 1
+
+
+def canvas_widget(viewer):
+    """Return the widget on which a window draws."""
+    top = viewer.window.main_menu.window()
+    kinds = [w for w in top.findChildren(object) if "Canvas" in type(w).__name__]
+    return next(w for w in kinds if hasattr(w, "width") and w.isVisible())

@@ -85,7 +85,7 @@ class SelectionWidget(SessionDock):
             "active points layer: one of your own, or a duplicate of the spots' layer",
         )
         self.radius = FloatSpinBox(
-            label="At most um away",
+            label="Within (um)",
             min=0.01,
             max=1000,
             step=0.5,
