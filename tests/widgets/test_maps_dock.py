@@ -1,5 +1,7 @@
 """The Maps dock: its layer lies where the spots are, and goes when it goes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from tests._mouse import click
 
 import napari_seespot as nss
 from napari_seespot import sessions
+from napari_seespot.dataset import Dataset
 from napari_seespot.maps import spatial_map
 from napari_seespot.plots.map_charts import (
     automatic_tile,
@@ -21,6 +24,7 @@ from napari_seespot.plots.map_charts import (
     map_limits,
     map_table,
 )
+from napari_seespot.spots import Spots
 from napari_seespot.widgets.maps import MapsWidget, tile_place
 
 
@@ -340,6 +344,24 @@ def test_tiles_have_a_round_size(session, make_dataset):
     view = session.view
     found = spatial_map(spots, "density", voxel, 10)
     assert tile_place(view, found, (1e7, 0), None) is None
+
+
+def test_spots_on_the_borders_of_tiles_are_found(session, make_dataset):
+    voxel = session.dataset.voxel_size
+    table = make_dataset(400).spots.to_pandas()
+    place = (np.arange(400) % 20) * 0.3 / voxel[1]  # as near as float32 comes
+    table = table.assign(y=np.float32(place), x=np.float32(place[::-1]))
+    spots = Spots.from_pandas(table.drop(columns="status"))
+    view = replace(session.view, dataset=Dataset("borders", "", spots))
+    voxel = view.dataset.voxel_size
+    found = spatial_map(spots, "density", voxel, 0.3)
+    for y, x in zip(spots.column("y"), spots.column("x"), strict=True):
+        at = (float(y) * voxel[1], float(x) * voxel[2])
+        tile = found.tiles.at_um(*at)
+        assert found.counts[tile] > 0
+        middle = tile_place(view, found, at, None)
+        assert middle is not None
+        assert found.tiles.at_um(middle[1] * voxel[1], middle[2] * voxel[2]) == tile
 
 
 def test_a_script_without_a_viewer_has_the_picture(make_session, viewer, qtbot):
