@@ -45,6 +45,7 @@ class MapLayer:
         self._above = above
         self._clicked: Callable[[tuple[float, float]], None] | None = clicked
         self._takers = takers
+        self._map: SpatialMap | None = None
         self.layer: Any = None
         takers.append(self._take)
 
@@ -57,6 +58,7 @@ class MapLayer:
         """Show a map in the place of the one before."""
         from napari.layers import Image
 
+        self._map = found
         step = found.tile_um
         # A tile's value belongs to its middle, where napari has its pixels.
         corner = [
@@ -99,13 +101,11 @@ class MapLayer:
             return False
         if {*self._viewer.dims.displayed} != {*range(self._viewer.dims.ndim)[-2:]}:
             return False  # not y against x: the map is a line, or inside a volume
-        values = np.asarray(self.layer.data)
-        row, column = np.round(self.layer.world_to_data(position)).astype(int).tolist()
-        inside = 0 <= row < values.shape[0] and 0 <= column < values.shape[1]
-        if not inside or np.isnan(values[row, column]):
+        y, x = position[-2] - self._origin[0], position[-1] - self._origin[1]
+        tile = None if self._map is None else self._map.tiles.at_um(y, x)
+        if tile is None or np.isnan(self.layer.data[tile]):
             return False
-        y, x = position[-2:]
-        self._clicked((y - self._origin[0], x - self._origin[1]))
+        self._clicked((y, x))
         return True
 
     def remove(self) -> None:
