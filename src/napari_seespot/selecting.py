@@ -90,6 +90,7 @@ class Selecting:
         pair: tuple[str, str] | None = None,
         *,
         view: View | None = None,
+        everything: bool = False,
         cancelled: Callable[[], bool] | None = None,
     ) -> np.ndarray:
         """Return which rows pass and lie inside a polygon; nothing is selected.
@@ -104,6 +105,8 @@ class Selecting:
             As in `select_polygon`.
         view : View, optional
             Whose filters the rows pass; the session's own by default.
+        everything : bool
+            Also rows that do not pass.
         cancelled : callable, optional
             Asked while it runs; it ends when it says True.
 
@@ -121,12 +124,12 @@ class Selecting:
         from napari_seespot.densities import column_name
         from napari_seespot.polygons import inside_polygon
 
-        view = self.view if view is None else view
         spots = self.dataset.spots
         x, y = (
             spots.column(column_name(spots, name)) for name in self._checked_pair(pair)
         )
-        inside = inside_polygon(x, y, vertices, view.where, cancelled=cancelled)
+        where = None if everything else (view or self.view).where
+        inside = inside_polygon(x, y, vertices, where, cancelled=cancelled)
         inside.flags.writeable = False  # a selection then keeps it without a copy
         return inside
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
@@ -421,3 +421,44 @@ def test_enter_activates_a_row(table, qtbot):
     with qtbot.waitSignal(table.activated_row) as told:
         QTest.keyClick(table, Qt.Key.Key_Return)
     assert told.args == [1]
+
+
+@pytest.mark.parametrize("follows", [True, False])
+@pytest.mark.parametrize(
+    ("page", "view", "columns"),
+    [("Quality", "r_dist", ("r", "dist")), ("Pair", "picture", ("488", "514"))],
+)
+def test_what_is_drawn_in_a_plane_is_selected(
+    dock, session, qtbot, page, view, columns, follows
+):
+    assert not dock.tools.native.isVisible()
+    dock.follow_box.value = follows
+    turn(dock, qtbot, page)
+    assert dock.tools.native.isVisible()
+    chart = dock.views[view] if page == "Quality" else dock.pair_page.views[view]
+    assert chart.chart.columns in (columns, columns[::-1]) or page == "Pair"
+    dock.tools.buttons["rectangle"].native.click()
+    qtbot.wait(50)  # Qt lays the page out
+    chart.grab()
+    layout = chart.layout_
+    plot = layout.plot
+    ends = [
+        QPoint(int(plot.x() + a * plot.width()), int(plot.y() + b * plot.height()))
+        for a, b in ((0.2, 0.3), (0.8, 0.95))
+    ]
+    QTest.mousePress(chart, Qt.MouseButton.LeftButton, pos=ends[0])
+    QTest.mouseMove(chart, ends[1])
+    QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, pos=ends[1])
+    qtbot.waitUntil(lambda: not dock._outliner.busy, timeout=20_000)
+    (x0, y1), (x1, y0) = (layout.value(QPointF(end)) for end in ends)
+    table = session.dataset.spots.to_pandas()
+    names = [n if n in table else f"chan_{n}_intensity" for n in chart.chart.columns]
+    x, y = (table[name].to_numpy(float) for name in names)
+    wanted = (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+    if follows:
+        wanted &= session.view.mask.of(slice(None))
+    assert wanted.sum() > 20
+    assert (session.state.selection.mask != wanted).sum() <= 2  # on the line
+    assert session.outline[1] == chart.chart.columns
+    dock.tools.buttons["rectangle"].native.click()
+    assert not chart.draws

@@ -95,6 +95,9 @@ class Chart:
         Height over width that suits it.
     equal : bool
         A unit of x is as long as one of y: a map.
+    columns : tuple of str or None
+        What x and y are, channels or numeric columns, where an outline in the plane
+        selects spots.
     """
 
     title: str
@@ -107,6 +110,7 @@ class Chart:
     data: pd.DataFrame = field(default_factory=pd.DataFrame)
     aspect: float = 0.62
     equal: bool = False
+    columns: tuple[str, str] | None = None
 
     def with_marks(self, *marks: Mark) -> Chart:
         """Return the chart with more marks on top."""

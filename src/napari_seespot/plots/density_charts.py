@@ -89,6 +89,7 @@ def density_chart(
         caption,
         density_table(counted),
         aspect=0.85,
+        columns=(counted.x, counted.y),
     )
 
 

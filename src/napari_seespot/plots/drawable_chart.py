@@ -31,8 +31,8 @@ class DrawableChart(ChartView):
     Attributes
     ----------
     drawn : Signal
-        Emitted with the vertices (ndarray, shape (m, 2), values) and how they change
-        a selection.
+        Emitted with the vertices (ndarray, shape (m, 2), values of the chart's
+        `columns`) and how they change a selection.
     scale : PlotScale
         Of both axes.
     mode : str
@@ -75,7 +75,12 @@ class DrawableChart(ChartView):
     def _draws(self, event: Any) -> bool:
         """Whether a press of the mouse belongs to what is drawn."""
         left = event.button() == Qt.MouseButton.LeftButton
-        return bool(self.tool) and left and self.layout_ is not None
+        return self.draws and left and self.layout_ is not None
+
+    @property
+    def draws(self) -> bool:
+        """Whether the mouse draws: a tool is chosen, and the plane is one of spots."""
+        return bool(self.tool) and self.chart.columns is not None
 
     def mousePressEvent(self, event: Any) -> None:  # Qt's name
         """Begin to draw."""
@@ -96,7 +101,7 @@ class DrawableChart(ChartView):
 
     def mouseMoveEvent(self, event: Any) -> None:  # Qt's name
         """Draw on."""
-        if not self.tool:
+        if not self.draws:
             super().mouseMoveEvent(event)
             return
         self._sketch.move(_at(event))

@@ -136,14 +136,14 @@ class PairCell(DrawableChart):
         """Take hold of the plot."""
         super().mousePressEvent(event)
         self.setFocus()
-        if event.button() == Qt.MouseButton.LeftButton and not self.tool:
+        if event.button() == Qt.MouseButton.LeftButton and not self.draws:
             self._grip = event.position()
             event.accept()
 
     def mouseMoveEvent(self, event: Any) -> None:  # Qt's name
         """Move the plot while it is held."""
         layout = self.layout_
-        if self.tool:
+        if self.draws:
             super().mouseMoveEvent(event)
             return
         if self._grip is None or layout is None:
@@ -158,13 +158,13 @@ class PairCell(DrawableChart):
     def mouseReleaseEvent(self, event: Any) -> None:  # Qt's name
         """Let go."""
         self._grip = None
-        if self.tool:
+        if self.draws:
             super().mouseReleaseEvent(event)
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # Qt's name
         """Choose the pair."""
         self._grip = None
-        if self.tool:
+        if self.draws:
             super().mouseDoubleClickEvent(event)
         elif event.button() == Qt.MouseButton.LeftButton:
             self.chosen.emit()

@@ -267,6 +267,7 @@ def cell_chart(
         scaled_axis((y0, y1), names[1], scale),
         data=density_table(picture.counted),
         aspect=0.8,
+        columns=picture.pair,
     )
 
 

@@ -11,10 +11,11 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.picks import Pick
-from napari_seespot.plots.chart_view import ChartView
+from napari_seespot.plots.drawable_chart import DrawableChart
 from napari_seespot.plots.theme import DARK
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._outline_tools import Outliner, OutlineTools
 from napari_seespot.widgets._theme import plot_theme
 from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Worker
@@ -52,7 +53,7 @@ class ChartDock(SessionDock):
     def __init__(self, viewer: Any, worker: str, rest_ms: int = 120) -> None:
         super().__init__(viewer)
         self.theme = DARK
-        self.charts: list[ChartView] = []
+        self.charts: list[DrawableChart] = []
         self.follow_box: CheckBox | None = None
         self._note = Label(value="")
         self._note.visible = False
@@ -63,9 +64,10 @@ class ChartDock(SessionDock):
         self._stale = False
         self._parts = deque[tuple[str, Any]]()
         self._worker = Worker(worker, self._on_busy)
+        self._outliner = Outliner(self.report)
         self._request = once(self._update, rest_ms)
         self._awake = Wakefulness(self.native, self._on_awake)
-        self.native.destroyed.connect(partial(_close, self._worker))
+        self.native.destroyed.connect(partial(_close, self._worker, self._outliner))
         theme = getattr(getattr(self._viewer, "events", None), "theme", None)
         if theme is not None:
             theme.connect(self._on_theme)  # napari refers to it weakly
@@ -92,16 +94,40 @@ class ChartDock(SessionDock):
         """Whether only spots that pass the filters count."""
         return self.follow_box is None or bool(self.follow_box.value)
 
-    def new_chart(self) -> ChartView:
+    def new_chart(self) -> DrawableChart:
         """Return a chart's widget that follows the theme and selects rows."""
-        chart = ChartView()
+        chart = DrawableChart()
         policy = chart.sizePolicy()
         policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
         chart.setSizePolicy(policy)
         chart.picked.connect(self._on_picked)
+        chart.drawn.connect(partial(self._on_drawn, chart))
         chart.set_theme(self.theme)
         self.charts.append(chart)
         return chart
+
+    def new_tools(self) -> OutlineTools:
+        """Return the tools that draw in the charts whose plane is one of spots."""
+        tools = OutlineTools()
+        tools.tool_chosen.connect(self._on_tool)
+        tools.mode_chosen.connect(self._on_mode)
+        return tools
+
+    def _on_tool(self, name: str) -> None:
+        for chart in self.charts:
+            chart.tool = name
+
+    def _on_mode(self, mode: str) -> None:
+        for chart in self.charts:
+            chart.mode = mode
+
+    def _on_drawn(self, chart: DrawableChart, vertices: np.ndarray, mode: str) -> None:
+        session, columns = self._session, chart.chart.columns
+        if session is not None and columns is not None:
+            session.outline = (vertices, columns, mode)
+            self._outliner.select(
+                session, vertices, columns, mode, everything=not self.follows
+            )
 
     # ---- the session
 
@@ -111,6 +137,7 @@ class ChartDock(SessionDock):
 
     def _detach(self) -> None:
         self._worker.cancel()
+        self._outliner.cancel()
         self._parts.clear()
         self._content.visible = False
         self.say("")
@@ -214,6 +241,7 @@ class ChartDock(SessionDock):
             self.report(error)
 
 
-def _close(worker: Worker, *_: Any) -> None:
+def _close(worker: Worker, outliner: Outliner, *_: Any) -> None:
     """End all work; Qt passes on what it has destroyed as well."""
     worker.close()
+    outliner.close()

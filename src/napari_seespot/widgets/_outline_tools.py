@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_seespot.session import Session
     from napari_seespot.widgets._worker import Job
 
+    _Outline = tuple[Session, View, np.ndarray, tuple[str, str], str, bool]
+
 __all__ = ["MODES_TIP", "OutlineTools", "Outliner", "tool_buttons"]
 
 MODES_TIP = "Shift adds, Alt subtracts, both intersect."
@@ -108,7 +110,7 @@ class Outliner:
         on_busy: Callable[[bool], None] | None = None,
     ) -> None:
         self._report = report
-        self._waiting: deque[tuple[Session, View, np.ndarray, tuple[str, str], str]]
+        self._waiting: deque[_Outline]
         self._waiting = deque()
         self._worker = Worker("seespot-select", on_busy)
 
@@ -118,7 +120,13 @@ class Outliner:
         return self._worker.busy
 
     def select(
-        self, session: Session, vertices: np.ndarray, pair: tuple[str, str], mode: str
+        self,
+        session: Session,
+        vertices: np.ndarray,
+        pair: tuple[str, str],
+        mode: str,
+        *,
+        everything: bool = False,
     ) -> None:
         """Select the rows that pass now and lie inside an outline.
 
@@ -131,8 +139,11 @@ class Outliner:
             Channels or columns.
         mode : str
             How the selection is changed.
+        everything : bool
+            Also rows that do not pass.
         """
-        self._waiting.append((session, session.view, vertices, pair, mode))
+        outline = (session, session.view, vertices, pair, mode, everything)
+        self._waiting.append(outline)
         self._worker.submit(
             self._find, done=self._take, failed=self._report, keep_running=True
         )
@@ -140,9 +151,13 @@ class Outliner:
     def _find(self, job: Job) -> list[tuple[Session, np.ndarray, str]]:
         found = []
         while self._waiting:
-            session, view, vertices, pair, mode = self._waiting.popleft()
+            session, view, vertices, pair, mode, everything = self._waiting.popleft()
             inside = session.rows_in_polygon(
-                vertices, pair, view=view, cancelled=job.cancelled
+                vertices,
+                pair,
+                view=view,
+                everything=everything,
+                cancelled=job.cancelled,
             )
             found.append((session, inside, mode))
         return found

@@ -23,11 +23,9 @@ from napari_seespot.plots.pair_grid import (
     cell_chart,
 )
 from napari_seespot.widgets._chart_dock import ChartDock
-from napari_seespot.widgets._outline_tools import Outliner, OutlineTools
 
 if TYPE_CHECKING:
     import napari.viewer
-    import numpy as np
 
     from napari_seespot.plots.pair_axes import Limits
     from napari_seespot.resolve import View
@@ -84,8 +82,7 @@ class AllPairsWidget(ChartDock):
             widgets=[self.link_box, self.dye_box, self.reset_button],
         )
         row.margins = (0, 0, 0, 0)
-        self.tools = OutlineTools()
-        self._outliner = Outliner(self.report)
+        self.tools = self.new_tools()
         self._content.extend([row, self.tools, self._note])
         self._grid = QWidget()
         self._cells_layout = QGridLayout(self._grid)
@@ -104,9 +101,6 @@ class AllPairsWidget(ChartDock):
         self.link_box.changed.connect(self._on_link)
         self.dye_box.changed.connect(self._on_dyes)
         self.reset_button.changed.connect(lambda: self.reset_axes())
-        self.tools.tool_chosen.connect(self._on_tool)
-        self.tools.mode_chosen.connect(self._on_mode)
-        self.native.destroyed.connect(partial(Outliner.close, self._outliner))
         for key, step in (("[", -1), ("]", 1)):
             shortcut = QShortcut(QKeySequence(key), self.native)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -125,7 +119,6 @@ class AllPairsWidget(ChartDock):
 
     def _detach(self) -> None:
         super()._detach()
-        self._outliner.cancel()
         self._ready.clear()
         self._painter = PairGridPainter()
         self._clear()
@@ -148,7 +141,7 @@ class AllPairsWidget(ChartDock):
             cell.zoomed.connect(partial(self._on_zoomed, pair))
             cell.chosen.connect(partial(self._on_chosen, pair))
             cell.reset.connect(self.reset_axes)
-            cell.drawn.connect(partial(self._on_drawn, pair))
+            cell.drawn.connect(partial(self._on_drawn, cell))
             cell.mode = str(self.tools.mode_box.value)
             self.cells[pair] = cell
             self.charts.append(cell)
@@ -259,19 +252,6 @@ class AllPairsWidget(ChartDock):
         x = self._axes.get(pair[0], shown[:2])
         y = self._axes.get(pair[1], shown[2:])
         return (x[0], x[1], y[0], y[1])
-
-    def _on_tool(self, name: str) -> None:
-        for cell in self.cells.values():
-            cell.tool = name
-
-    def _on_mode(self, mode: str) -> None:
-        for cell in self.cells.values():
-            cell.mode = mode
-
-    def _on_drawn(self, pair: Pair, vertices: np.ndarray, mode: str) -> None:
-        if self._session is not None:
-            self._session.outline = (vertices, pair, mode)
-            self._outliner.select(self._session, vertices, pair, mode)
 
     def reset_axes(self) -> None:
         """Go back to automatic axes, or fixed ones, in all pairs."""

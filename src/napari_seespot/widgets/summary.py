@@ -48,6 +48,10 @@ _CLASSES = [
 ]
 
 
+_PLANES = ("Quality", "Pair")
+"""Pages with a plane of two columns, in which one can draw."""
+
+
 class SummaryWidget(ChartDock):
     """Counts of one dataset, drawn and in numbers; a click selects the spots.
 
@@ -71,6 +75,7 @@ class SummaryWidget(ChartDock):
         self.counted = Label(value="")
         names = ("status", "channels", "flow", "r", "dist", "r_dist", "ratios")
         self.views = {name: self.new_chart() for name in names}
+        self.tools = self.new_tools()
         self.pair_page = PairPage(
             self.new_chart, self._on_pair, lambda: self._request(), self.guarded
         )
@@ -93,9 +98,9 @@ class SummaryWidget(ChartDock):
                 "Flow": [views["flow"], self.flow_table],
                 "Quality": [
                     self.by_box.native,
+                    views["r_dist"],
                     views["r"],
                     views["dist"],
-                    views["r_dist"],
                 ],
                 "Pair": self.pair_page.widgets,
                 "Ratios": [views["ratios"]],
@@ -108,14 +113,21 @@ class SummaryWidget(ChartDock):
             "pages of a PDF",
         )
         self._content.extend(
-            [self.new_follow_box(), self.counted, self.report_button, self._note]
+            [
+                self.new_follow_box(),
+                self.counted,
+                self.report_button,
+                self.tools,
+                self._note,
+            ]
         )
         self._content.native.layout().addWidget(self.pages)
         self._content.native.layout().addStretch(1)
-        self.pages.turned.connect(lambda _name: self._request())
+        self.pages.turned.connect(self._on_turned)
         self.by_box.changed.connect(lambda _by: self._request())
         self.report_button.changed.connect(lambda: self._on_report())
         self.begin()
+        self._on_turned(self.pages.current)
 
     def _attach(self, session: Session) -> None:
         for chart in self.charts:
@@ -133,6 +145,10 @@ class SummaryWidget(ChartDock):
         if names & {"dataset", "pair", "dye_lines"}:
             self.pair_page.show_view(view)
         super()._refresh(view, names)
+
+    def _on_turned(self, page: str) -> None:
+        self.tools.visible = page in _PLANES
+        self._request()
 
     def _on_pair(self, pair: tuple[str, str] | None) -> None:
         if self._session is not None and pair is not None:
