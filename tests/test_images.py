@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 import random
@@ -481,6 +482,21 @@ def test_a_shards_index_is_read_once(tmp_path, keys):
     write(tmp_path / "a.zarr", values, zarr_format=3, shards=(1, 1, 32, 32, 32))
     image = open_image(tmp_path / "a.zarr")
     image.levels[0].compute(scheduler="synchronous")
+    assert len(keys) == 8 + 1
+
+
+def test_chunks_of_a_shard_at_once_ask_for_its_index_once(tmp_path, keys, monkeypatch):
+    values = voxels((1, 1, 32, 32, 32))
+    write(tmp_path / "a.zarr", values, zarr_format=3, shards=(1, 1, 32, 32, 32))
+    image = open_image(tmp_path / "a.zarr")
+    read = _zarr_store.Folder.read
+
+    async def slow(self, key, span=None):
+        await asyncio.sleep(0.02)
+        return await read(self, key, span)
+
+    monkeypatch.setattr(_zarr_store.Folder, "read", slow)
+    np.testing.assert_array_equal(image.levels[0].compute(num_workers=8), values[0, 0])
     assert len(keys) == 8 + 1
 
 

@@ -773,6 +773,18 @@ def test_an_absent_chunk_of_an_image_that_is_there(planes, server, blocks):
     assert len(server.requests) == 3
 
 
+def test_many_absent_chunks_are_doubted_once(server, pyramids):
+    files, _ = pyramids
+    serve(server, {k: v for k, v in files.items() if not re.search(r"/0/0/0/\d", k)})
+    image = ChannelImage.open(f"{server.url}/channel_488.zarr", channel="488")
+    server.requests.clear()
+    assert not image.levels[0].compute(num_workers=8).any()
+    paths = Counter(path for _, path, _ in server.requests)
+    assert paths["/channel_488.zarr/0/.zarray"] == 1
+    assert len(paths) == 8 + 1
+    assert image.failures == set()
+
+
 def test_an_image_that_is_gone_is_no_black_image(planes, server, blocks):
     files, server.files = server.files, {}
     assert not planes[7].any()

@@ -246,9 +246,9 @@ class Folder:
         if kind_of(self.uri) == "file":
             self._check_local()
             return
-        if self._was_seen:
-            return
         with self._lock:
+            if self._was_seen:
+                return
             looking, mine = self._looking, self._looking is None
             if looking is None:
                 looking = self._looking = Future()
@@ -260,7 +260,7 @@ class Folder:
         error: Exception | None = OSError(errno.ECANCELED, "reading was given up")
         try:
             await self._fetch(self.known_key or "", None)
-            self._seen, error = time.monotonic(), None
+            error = None
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             error = self._gone()
         except Exception as failure:  # noqa: BLE001
@@ -269,6 +269,8 @@ class Folder:
         finally:
             with self._lock:
                 self._looking = None
+                if error is None:
+                    self._seen = time.monotonic()
             if error is None:
                 outcome.set_result(None)
             else:
