@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -33,6 +35,7 @@ def load(name: str) -> Any:
 def test_every_example_is_tested() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == {
         "count_without_a_screen",
+        "pair_patterns_and_maps",
         "select_and_export",
         "view_reassigned",
     }
@@ -62,6 +65,47 @@ def test_select_and_export(
     assert set(inside["spot_id"]) <= set(written["spot_id"])
     assert len(written) - len(inside) <= 2
     assert f"{len(written):,} spots selected" in capsys.readouterr().out
+
+
+def test_pair_patterns_and_maps(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "figures"
+    load("pair_patterns_and_maps").main(str(folder), str(target))
+    text = capsys.readouterr().out
+    dataset = nss.open_dataset(folder)
+    table = dataset.spots.to_pandas()
+    assert f"spots         {len(table):.6f}" in text
+    assert "unchanged unmixed_chan" in text
+    assert (target / "pair.png").read_bytes().startswith(b"\x89PNG")
+    assert (target / "report.pdf").read_bytes().startswith(b"%PDF")
+    tiles = pd.read_csv(target / "reassigned_by_tile.csv")
+    _, dy, dx = dataset.voxel_size
+    kept = table[table["status"] != "removed"]
+    rows = np.floor(kept["y"].astype(float) * dy / 20)
+    columns = np.floor(kept["x"].astype(float) * dx / 20)
+    shares = (kept["status"] == "reassigned").groupby([rows, columns]).mean()
+    assert tiles["value"].tolist() == pytest.approx(shares.tolist())
+
+
+def test_the_lines_of_the_guide_run(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = EXAMPLES.parent / "docs" / "guide.md"
+    (_, after) = guide.read_text("utf-8").split("## From a script")
+    blocks = re.findall(r"```python\n(.*?)```", after, re.DOTALL)
+    assert len(blocks) == 1
+    monkeypatch.chdir(tmp_path)
+    lines = blocks[0].replace('"sample"', repr(str(folder)))
+    names: dict[str, Any] = {}
+    exec(compile(lines, "guide.md", "exec"), names)  # the guide is ours
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "gates.json", "pair.svg", "report.pdf", "spots.csv",
+    ]  # fmt: skip
+    for name in ("flows", "shares", "near", "tiles", "labelled"):
+        assert isinstance(names[name], pd.DataFrame), name
+        assert len(names[name]), name
+    assert len(pd.read_csv(tmp_path / "spots.csv")) == names["n"]
 
 
 def test_view_reassigned(folder: Path, make_napari_viewer: Any) -> None:

@@ -231,6 +231,12 @@ def test_maps(
             n = {"reassigned": kept, "median_r": np.isfinite(group["r"]).sum()}
             assert found.counts[i, j] == n.get(measure, len(group))
     assert found.center_um(0, 1) == (top + 20, left + 60)
+    table = found.to_pandas()
+    rows = ((table["y_um"] - 20 - top) / 40).astype(int)
+    columns = ((table["x_um"] - 20 - left) / 40).astype(int)
+    assert len(table) == (found.counts > 0).sum()
+    assert (found.values[rows, columns] == table["value"]).all()
+    assert (found.counts[rows, columns] == table["spots"]).all()
 
 
 @pytest.mark.parametrize("tile_um", [0.1, 0.3, 1 / 3, 7.0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from napari_seespot._chunks import each_chunk
 from napari_seespot.errors import StateError
@@ -120,6 +121,23 @@ class SpatialMap:
     def center_um(self, row: int, column: int) -> tuple[float, float]:
         """Return (y, x) of a tile's middle, in um."""
         return self.tiles.center_um(row, column)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the tiles that hold spots, a row each.
+
+        Columns are `y_um` and `x_um` of its middle, `value`, and `spots`: from how
+        many it was computed.
+        """
+        rows, columns = np.nonzero(self.counts)
+        y0, x0 = self.origin_um
+        return pd.DataFrame(
+            {
+                "y_um": y0 + (rows + 0.5) * self.tile_um,
+                "x_um": x0 + (columns + 0.5) * self.tile_um,
+                "value": self.values[rows, columns],
+                "spots": self.counts[rows, columns],
+            }
+        )
 
 
 def spatial_map(

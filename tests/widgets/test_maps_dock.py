@@ -22,7 +22,6 @@ from napari_seespot.plots.map_charts import (
     hottest,
     map_chart,
     map_limits,
-    map_table,
 )
 from napari_seespot.spots import Spots
 from napari_seespot.widgets.maps import MapsWidget, tile_place
@@ -147,7 +146,7 @@ def test_the_hottest_tiles_are_listed_and_lead_there(dock, session, model):
     table = dock.table.frame
     assert (table["spots"] >= 3).all()
     assert table["value"].is_monotonic_decreasing
-    wanted = map_table(dock._map).sort_values("value", ascending=False)
+    wanted = dock._map.to_pandas().sort_values("value", ascending=False)
     assert table["value"].tolist() == wanted["value"].head(12).tolist()
     dock.table.activated_row.emit(0)
     line, tile = table.iloc[0], dock.tile_box.value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from napari_seespot.coloring import gradient
 from napari_seespot.plots.charts import (
@@ -18,6 +17,8 @@ from napari_seespot.plots.charts import (
 from napari_seespot.plots.marks import Picture
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_seespot.maps import SpatialMap
     from napari_seespot.spots import Spots
 
@@ -27,7 +28,6 @@ __all__ = [
     "hottest",
     "map_chart",
     "map_limits",
-    "map_table",
 ]
 
 _TILES_ACROSS = 48
@@ -66,23 +66,9 @@ def map_chart(found: SpatialMap) -> Chart:
         Axis((y1, y0), "y (um)"),
         ramp=Ramp(steps, number_text(low), number_text(high)),
         caption=f"{int(found.counts.sum()):,} spots in tiles of {found.tile_um:g} um",
-        data=map_table(found),
+        data=found.to_pandas(),
         aspect=float(np.clip((y1 - y0) / (x1 - x0), 0.3, 1.2)),
         equal=True,
-    )
-
-
-def map_table(found: SpatialMap) -> pd.DataFrame:
-    """Return the tiles that hold spots: middle (um), value and count."""
-    rows, columns = np.nonzero(found.counts)
-    y0, x0 = found.origin_um
-    return pd.DataFrame(
-        {
-            "y_um": y0 + (rows + 0.5) * found.tile_um,
-            "x_um": x0 + (columns + 0.5) * found.tile_um,
-            "value": found.values[rows, columns],
-            "spots": found.counts[rows, columns],
-        }
     )
 
 
@@ -97,7 +83,7 @@ def hottest(found: SpatialMap, n: int, fewest: int) -> pd.DataFrame:
     fewest : int
         Tiles with fewer spots are left out: their shares are chance.
     """
-    table = map_table(found)
+    table = found.to_pandas()
     table = table[table["spots"] >= fewest].dropna()
     table = table.sort_values("value", ascending=False, kind="stable")
     return table.head(n).reset_index(drop=True)
