@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import zarr
 from numcodecs import Blosc
 
+from napari_seespot._chunk_reader import reader
 from napari_seespot._zarr_store import Folder
 from napari_seespot.images import ChannelImage
+from napari_seespot.screen import Screen
 
 SHAPE = (64, 256, 256)
 DEEP = (96, 512, 512)
+PLANE = (slice(0, 512), slice(0, 512))  # of it
 VOXEL = (1.0, 0.24, 0.24)
 
 
@@ -144,3 +148,40 @@ def true_plane(layer, stored):
     z = round(layer._slice_input.world_slice.point[0]) // 2**level
     (y0, x0), (y1, x1) = corners[0, 1:], corners[1, 1:] + 1
     return stored[level][z, y0:y1, x0:x1]
+
+
+class Looking:
+    """A screen without napari: layers that are told what to show."""
+
+    def __init__(self, images, waits=False):
+        self.screen = Screen(waits=waits)
+        self.images = images
+        for image in images:
+            self.screen.views(image)
+            layer = SimpleNamespace(visible=True, data_level=0)
+            self.screen.show(image, layer)
+
+    def at(self, z, level=0, y=PLANE[0], x=PLANE[1]):
+        """Slice all layers as napari does; return what they show."""
+        region = (slice(z, z + 1), y, x)
+        for image in self.images:
+            self.screen.layer_of(image).data_level = level
+        return [self.screen.picture(i.arrays[level], region) for i in self.images]
+
+    def settle(self, z, **where):
+        """Look until all is there, and what is read ahead too."""
+        pictures = self.at(z, **where)
+
+        def rests():
+            nonlocal pictures
+            if self.screen.poll().refresh:
+                pictures = self.at(z, **where)
+            return self.screen.resting
+
+        until(rests)
+        return pictures
+
+    def settle_all(self, z, **where):
+        pictures = self.settle(z, **where)
+        until(lambda: not reader().pool.busy)
+        return pictures

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
-from tests._pyramids import Window, shown, true_plane, write
+from tests._pyramids import DEEP, Looking, Window, pattern, shown, true_plane, write
 
-from napari_seespot import _requests, _zarr_store
+from napari_seespot import _chunk_reader, _requests, _zarr_store
 from napari_seespot._chunk_reader import reader
 from napari_seespot.image_layers import ImageLayers
 from napari_seespot.images import ChannelImage
@@ -74,7 +74,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         fault = self.server.fault
-        if fault is None or not re.search(r"488\.zarr/\d(/\d+)+$", self.path):
+        if fault is None or not re.search(self.server.where, self.path):
             path = self.server.folder / self.path.lstrip("/")
             found = path.is_file()
             self.answer(200 if found else 404, path.read_bytes() if found else b"")
@@ -111,6 +111,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
 def faulty(tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), FaultyHandler) as server:
         server.folder, server.fault = tmp_path, None
+        server.where = r"488\.zarr/\d(/\d+)+$"
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -154,6 +155,24 @@ def test_a_failing_server(faulty, tmp_path, monkeypatch, fault):
     assert not viewer.layers["Unreadable"].visible
     assert len(notification_manager.records) == before + 1
     layers.close()
+
+
+def test_stuck_requests_hold_up_a_jump_no_longer_than_the_time_limit(
+    faulty, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(_chunk_reader, "CHUNK_SECONDS", 2.5)
+    _, stored = write(tmp_path, "488", values=pattern(DEEP))
+    address = f"http://127.0.0.1:{faulty.server_port}/channel_488.zarr"
+    image = ChannelImage.open(address, channel="488")
+    reader().clear()
+    looking = Looking([image])
+    faulty.where = r"488\.zarr/0/0/"
+    faulty.fault = "drip"
+    looking.at(5)  # more chunks than threads
+    time.sleep(0.2)
+    (picture,) = looking.settle(70)
+    np.testing.assert_array_equal(picture[0], stored[0][70])
+    looking.screen.close()
 
 
 def spoil(path):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from tests._pyramids import DEEP, Gate, Window, pattern, shown, until, write
+from tests._pyramids import (
+    DEEP,
+    PLANE,
+    Gate,
+    Looking,
+    Window,
+    pattern,
+    shown,
+    until,
+    write,
+)
 
 from napari_seespot import _requests
 from napari_seespot._chunk_reader import reader
 from napari_seespot.image_layers import ImageLayers
-from napari_seespot.screen import Screen
 
-ALL = slice(0, 512)
 CHUNKS = 64  # of a plane of level 0
 CHUNK_MB = 32 * 64 * 64 * 2 / 1e6
 
@@ -45,43 +52,6 @@ def deep(tmp_path_factory):
 
 def cache_of(monkeypatch, megabytes):
     monkeypatch.setenv("NAPARI_SEESPOT_CHUNKS_MB", f"{megabytes:.3f}")
-
-
-class Looking:
-    """A screen without napari: layers that are told what to show."""
-
-    def __init__(self, images, waits=False):
-        self.screen = Screen(waits=waits)
-        self.images = images
-        for image in images:
-            self.screen.views(image)
-            layer = SimpleNamespace(visible=True, data_level=0)
-            self.screen.show(image, layer)
-
-    def at(self, z, level=0, y=ALL, x=ALL):
-        """Slice all layers as napari does; return what they show."""
-        region = (slice(z, z + 1), y, x)
-        for image in self.images:
-            self.screen.layer_of(image).data_level = level
-        return [self.screen.picture(i.arrays[level], region) for i in self.images]
-
-    def settle(self, z, **where):
-        """Look until all is there, and what is read ahead too."""
-        pictures = self.at(z, **where)
-
-        def rests():
-            nonlocal pictures
-            if self.screen.poll().refresh:
-                pictures = self.at(z, **where)
-            return self.screen.resting
-
-        until(rests)
-        return pictures
-
-    def settle_all(self, z, **where):
-        pictures = self.settle(z, **where)
-        until(lambda: not reader().pool.busy)
-        return pictures
 
 
 # --- what is in view stays
@@ -190,20 +160,6 @@ def test_zooming_out_lets_go_of_the_finer_level(deep, gate):
     in_view = layers.screen.values_in_view(images[0])
     np.testing.assert_array_equal(in_view[0], stored[2][1])
     layers.close()
-
-
-def test_stuck_requests_do_not_hold_up_a_jump_for_ever(deep, gate):
-    """They end at the time limit of a chunk, and then only what is in view is read."""
-    images, stored = deep
-    looking = Looking(images[:1])
-    gate.held = ("0/0/",)
-    looking.at(5)
-    gate.begun()
-    looking.at(70)
-    gate.held = ()  # as the time limit would
-    (picture,) = looking.settle(70)
-    np.testing.assert_array_equal(picture[0], stored[0][70])
-    looking.screen.close()
 
 
 def test_a_removed_layer_is_read_no_more_as_a_sibling(tmp_path, gate):
@@ -321,6 +277,6 @@ def test_reading_ahead_pushes_nothing_out_that_is_in_view(
     looking.settle_all(5)
     ahead = [key for key in gate.keys if key.startswith(("0/1/", "1/"))]
     assert 0 < len(ahead) <= room + coarse if room else len(ahead) <= coarse
-    wants = reader().wants(image.arrays[0], (slice(5, 6), ALL, ALL))
+    wants = reader().wants(image.arrays[0], (slice(5, 6), *PLANE))
     assert all(reader().known(want) for want in wants)
     looking.screen.close()

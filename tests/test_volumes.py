@@ -73,6 +73,8 @@ def test_what_is_too_large_shows_nothing_and_says_so(pair, monkeypatch, deferred
     assert "'Crop at full resolution' in the Images dock" in message
     if deferred:
         window.settle(layers)
+    text = viewer.canvas.overlays["napari-seespot-loading"]
+    assert text.text == "Too large for 3-D: 488, 514"
     for layer in layers.channels.values():
         assert shown(layer).shape == (1, 1, 1)
         assert not shown(layer).any()
@@ -83,6 +85,7 @@ def test_what_is_too_large_shows_nothing_and_says_so(pair, monkeypatch, deferred
     if deferred:
         window.settle(layers)
         window.turn()
+    assert text.text == ""
     assert shown(layers.channels["488"]).any()
     viewer.dims.ndisplay = 3
     assert len(told()) == before + 3

@@ -168,14 +168,16 @@ class ImageLayers:
             if level != chosen:
                 layer.locked_data_level = level
         self._tell_too_large([] if flat else images)
+        self._on_sliced()
 
     def _tell_too_large(self, images: Sequence[ChannelImage]) -> None:
         """Say, once in each turn to 3-D, what is not shown there and why."""
         large = [image for image in images if not can_be_volume(image.arrays[-1])]
         names = frozenset(image.name for image in large if self.layer_of(image).visible)
-        news = names - self._too_large
-        self._too_large = names if images else frozenset()
-        if news:
+        before, self._too_large = self._too_large, names
+        if names != before:
+            self._say(0)  # what is pending follows at the next poll
+        if news := names - before:
             self._tell(
                 f"{', '.join(sorted(news))}: too large to be shown in 3-D, without a "
                 "smaller level of resolution. Use 'Crop at full resolution' in the "
@@ -236,7 +238,10 @@ class ImageLayers:
             self._on_sliced()
 
     def _say(self, pending: int) -> None:
-        text = f"Loading {pending:,} image chunks" if pending else ""
+        lines = [f"Loading {pending:,} image chunks"] if pending else []
+        if self._too_large:
+            lines.append(f"Too large for 3-D: {', '.join(sorted(self._too_large))}")
+        text = "\n".join(lines)
         if self._text is None:
             if not text:
                 return

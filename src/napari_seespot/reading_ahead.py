@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from napari_seespot._chunk_reader import reader
 from napari_seespot._level_geometry import covering
-from napari_seespot.view_buffer import ViewBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_seespot._chunk_reader import Want
+    from napari_seespot._level_array import LevelArray, Region
+    from napari_seespot.view_buffer import ViewBuffer
 
 __all__ = ["room_left", "wants_ahead"]
 
@@ -24,13 +25,8 @@ def room_left(buffers: Sequence[ViewBuffer]) -> int:
     To read ahead more than that would push out what the next step in z finds in
     the cache.
     """
-    shared = reader()
-    needed = 0
-    for buffer in buffers:
-        for want in buffer.wants.values():
-            piece = shared.known(want)
-            needed += _whole(buffer) if piece is None else piece.nbytes
-    return max(shared.cache.limit - needed, 0)
+    needed = sum(_cost(buffer) * len(buffer.wants) for buffer in buffers)
+    return max(reader().cache.limit - needed, 0)
 
 
 def wants_ahead(buffer: ViewBuffer, direction: int, room: int) -> list[Want]:
@@ -55,8 +51,7 @@ def wants_ahead(buffer: ViewBuffer, direction: int, room: int) -> list[Want]:
     levels = array.image.arrays
     if array.level + 1 < len(levels):
         coarser = levels[array.level + 1]
-        covered = covering(region, array.shape, coarser.shape)
-        wants += ViewBuffer(coarser, covered).missing
+        wants += _unknown(coarser, covering(region, array.shape, coarser.shape))
     return wants[: min(_MOST, room // _cost(buffer))]
 
 
@@ -71,16 +66,27 @@ def _next_planes(buffer: ViewBuffer, direction: int) -> list[Want]:
         ahead = begin + len(piece.values) if direction > 0 else begin - 1
     if not 0 <= ahead < array.shape[0]:
         return []
-    return ViewBuffer(array, (slice(ahead, ahead + 1), rows, columns)).missing
+    return _unknown(array, (slice(ahead, ahead + 1), rows, columns))
 
 
-def _whole(buffer: ViewBuffer) -> int:
-    return buffer.nbytes // len(buffer.wants)
+def _unknown(array: LevelArray, region: Region) -> list[Want]:
+    shared = reader()
+    return [
+        want
+        for want in shared.wants(array, region)
+        if not want.failed and shared.known(want) is None
+    ]
 
 
 def _cost(buffer: ViewBuffer) -> int:
-    """Return what a chunk of this view takes in the cache, in bytes."""
+    """Return what a chunk of a view takes in the cache, in bytes.
+
+    As much as those that are there: whole chunks, or single blocks. To ask for
+    those counts them as used of late.
+    """
     shared = reader()
     known = [shared.known(want) for want in buffer.wants.values()]
     sizes = [piece.nbytes for piece in known if piece is not None]
-    return max(sum(sizes) // len(sizes), 1) if sizes else _whole(buffer)
+    if not sizes:
+        return buffer.nbytes // len(buffer.wants)
+    return max(sum(sizes) // len(sizes), 1)

@@ -20,7 +20,7 @@ __all__ = [
 VOLUME_VOXELS = 24_000_000
 """Of all channels together: what software OpenGL turns in about a second."""
 
-VOLUME_BYTES = 2**29
+VOLUME_BYTES = 2**28
 """Of one channel. A coarsest level may have more voxels than `VOLUME_VOXELS`, and is
 shown slowly rather than not; beyond this it would take the machine's memory, since
 napari and OpenGL each keep a copy, for every channel."""
