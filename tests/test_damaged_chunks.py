@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+import zarr.codecs.numcodecs
 from numcodecs import Blosc, Delta
 from zarr.codecs import BloscCodec
 
@@ -139,6 +140,21 @@ def test_zarrs_way_refuses_a_frame_that_is_longer_than_its_chunk(tmp_path):
     assert not image.arrays[0][0].any()
     ((*_, why),) = image.failures
     assert why.startswith("the chunk is truncated: ")
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3")
+def test_numcodecs_blosc_in_format_3_is_looked_at_too(tmp_path):
+    values = voxels((64, 128, 128))
+    how = zarr.codecs.numcodecs.Blosc(cname="zstd", clevel=3, shuffle=1)
+    file = write(tmp_path / "a", values, zarr_format=3, compressors=how)
+    reader().clear()
+    image = ChannelImage.open(tmp_path / "a", channel="488")
+    np.testing.assert_array_equal(image.arrays[0][7], values[7])
+    file.write_bytes(file.read_bytes()[:5000])
+    reader().clear()
+    assert not image.arrays[0][...].any()
+    ((*_, why),) = image.failures
+    assert why.startswith("the chunk is truncated: 5,000 of ")
 
 
 def test_what_is_wrong_with_a_frame():

@@ -84,6 +84,8 @@ def _checked_3(codec: Any) -> Any:
     if isinstance(codec, ShardingCodec):
         inner = _checked(codec.codecs)
         return codec if inner is None else replace(codec, codecs=inner)
+    if getattr(codec, "codec_name", None) == "numcodecs.blosc":
+        return CheckedBloscCodec(typesize=1)  # a frame tells all that decoding needs
     if type(codec) is not BloscCodec:
         return codec
     return CheckedBloscCodec(
