@@ -148,22 +148,18 @@ def test_discs(diameter, pixels):
 def test_discs_on_top_hide_what_is_below(n, seed, shape, diameter):
     rng = np.random.default_rng(seed)
     rows, columns = (rng.uniform(0, size, n).astype(np.float32) for size in shape)
+    color, alpha = np.zeros(n, np.uint8), np.ones(n, np.float32)
     canvas = Canvas()
-    below = canvas.draw(
-        rows, columns, np.zeros(n, np.uint8), TABLE, np.ones(n, np.float32), shape, 3
-    ).copy()
-    canvas.put(rows[: n // 2], columns[: n // 2], (1, 2, 3, 255), diameter)
-    picture = canvas.draw(
-        rows[:0], columns[:0], np.zeros(0, np.uint8), TABLE, rows[:0], shape, 3
-    )
+    wanted = canvas.draw(rows, columns, color, TABLE, alpha, shape, 3).copy()
+    top = (rows[: n // 2], columns[: n // 2], (1, 2, 3, 255), diameter, (9, 8, 7, 255))
+    canvas.put(*top)
+    picture = canvas.draw(rows[:0], rows[:0], color[:0], TABLE, rows[:0], shape, 3)
     assert not picture.any()  # drawn anew, nothing of it stays
-    canvas.draw(
-        rows, columns, np.zeros(n, np.uint8), TABLE, np.ones(n, np.float32), shape, 3
-    )
-    canvas.put(rows[: n // 2], columns[: n // 2], (1, 2, 3, 255), diameter)
-    wanted = below
+    canvas.draw(rows, columns, color, TABLE, alpha, shape, 3)
+    canvas.put(*top)
     yy, xx = np.mgrid[: shape[0], : shape[1]]
-    for r, c in zip(rows[: n // 2], columns[: n // 2], strict=True):
-        near = (yy - int(r)) ** 2 + (xx - int(c)) ** 2 <= (diameter / 2) ** 2
-        wanted[near] = (1, 2, 3, 255)
+    for r, c in zip(*top[:2], strict=True):
+        far = np.hypot(yy - int(r), xx - int(c))
+        wanted[far <= max(diameter, 1) / 2] = (9, 8, 7, 255)
+        wanted[far <= max(diameter - 2, 1) / 2] = (1, 2, 3, 255)
     assert (picture == wanted).all()

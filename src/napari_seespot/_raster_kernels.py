@@ -35,10 +35,11 @@ def splat(pixels, packed, offsets, sums):  # type: ignore[no-untyped-def]  # as 
 
 
 @njit(cache=True, nogil=True)
-def stamp(rows, columns, offsets, color, picture):  # type: ignore[no-untyped-def]  # as above
-    """Put a disc of one colour over each place, whatever was there.
+def stamp(rows, columns, offsets, colors, picture):  # type: ignore[no-untyped-def]  # as above
+    """Put a small picture over each place, whatever was there.
 
-    `offsets` of shape (m, 2); what of a disc lies beyond `picture` is left out.
+    It has `colors` of shape (m,) at `offsets` of shape (m, 2); what of it lies beyond
+    `picture` is left out.
     """
     height, width = picture.shape[0], picture.shape[1]
     for spot in range(rows.shape[0]):
@@ -46,7 +47,7 @@ def stamp(rows, columns, offsets, color, picture):  # type: ignore[no-untyped-de
             row = rows[spot] + offsets[k, 0]
             column = columns[spot] + offsets[k, 1]
             if 0 <= row < height and 0 <= column < width:
-                picture[row, column] = color
+                picture[row, column] = colors[k]
 
 
 @njit(cache=True, nogil=True)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from napari_seespot.sight import Sight
 
 __all__ = ["MarkLayer"]
 
 _SIZE = 3.0  # the ring, relative to the spot
-_CANVAS_SIZES = (18, 120)  # of the ring, in pixels
+_PIXELS, _MOST_PIXELS = 18, 120  # of the ring, on the canvas
 
 
 class MarkLayer:
@@ -54,42 +51,38 @@ class MarkLayer:
             axis_labels=("z", "y", "x"),
             units=("micrometer",) * 3,
             projection_mode="all",
-            canvas_size_limits=_CANVAS_SIZES,
+            canvas_size_limits=(0, _MOST_PIXELS),
             visible=False,
         )
         layer.kept = True
         self.layer: Any = viewer.add_layer(layer)
 
-    def show(self, position: tuple[float, float, float], spot_um: float) -> None:
-        """Draw the ring around a spot.
-
-        Parameters
-        ----------
-        position : tuple of float
-            (z, y, x) in voxels.
-        spot_um : float
-            The spot's diameter.
-        """
+    def show(self, position: tuple[float, float, float]) -> None:
+        """Draw the ring around a place, (z, y, x) in voxels."""
         layer = self.layer
         if len(layer.data) == 1:
             layer.data[0] = position  # much cheaper than new data
         else:  # a script has put others into its place
             layer.data = [position]
-        layer.size = _SIZE * spot_um / self._voxel_um[2]
         layer.visible = True
         layer.refresh(extent=False, thumbnail=False, highlight=False)
 
-    def see(self, sight: Sight | None, slab_planes: float) -> None:
-        """Take note of what the viewer looks at.
+    def see(self, spot_um: float, pixel_um: float) -> None:
+        """Keep the ring as large as it has to be on the canvas.
 
-        Where no point is in its slab, napari draws one of no size in the corner,
-        which the least size on the canvas would bring out.
+        Not by the layer's least size on the canvas: napari thickens the borders of
+        what it enlarges, and where no point is in view it draws one of no size, which
+        would be enlarged too.
+
+        Parameters
+        ----------
+        spot_um : float
+            Diameter of the spots.
+        pixel_um : float
+            Size of a canvas pixel.
         """
-        layer, limits = self.layer, _CANVAS_SIZES
-        if sight is not None:
-            low, high = (end[list(sight.sliced)] for end in sight.box(slab_planes).ends)
-            places = np.asarray(layer.data, np.float32)[:, list(sight.sliced)]
-            if not ((places >= low) & (places <= high)).all(axis=1).any():
-                limits = (0, 0)
-        if layer.canvas_size_limits != limits:
-            layer.canvas_size_limits = limits
+        size = max(_SIZE * spot_um, _PIXELS * pixel_um) / self._voxel_um[2]
+        layer = self.layer
+        if not np.allclose(layer.size, size, rtol=1e-3):
+            layer.size[:] = size
+            layer.refresh(extent=False, thumbnail=False, highlight=False)

@@ -213,9 +213,12 @@ class SpotOverlay:
     def mark(self, row: int) -> None:
         """Draw a ring around a spot."""
         if self._mark.layer in self._viewer.layers:
-            view = self._session.view
-            self._mark.show(self._session.position(row), view.point_size_um)
-            self._mark.see(self.sight, view.slab_planes)
+            self._mark.show(self._session.position(row))
+            self._see_mark(self.sight)
+
+    def _see_mark(self, sight: Sight | None) -> None:
+        if sight is not None:
+            self._mark.see(self._session.view.point_size_um, sight.pixel_um)
 
     def row_at(self, place: int | None) -> int | None:
         """Return the table's row behind a point of the layer."""
@@ -227,7 +230,7 @@ class SpotOverlay:
             return
         view = self._session.view
         sight = self.sight
-        self._mark.see(sight, view.slab_planes)
+        self._see_mark(sight)
         usable = self._has_points or (self._has_raster and sight and sight.flat)
         if sight is None or sight.empty or not usable:
             self._finish(Shown("nothing", 0, 0))

@@ -18,6 +18,8 @@ _kernels: Any = _raster_kernels
 
 __all__ = ["Canvas", "disc", "rasterize"]
 
+Color = tuple[int, int, int, int]
+
 
 def disc(diameter: float) -> np.ndarray:
     """Return the pixel offsets of a disc, int32, shape (m, 2).
@@ -115,25 +117,32 @@ class Canvas:
         self,
         rows: np.ndarray,
         columns: np.ndarray,
-        color: tuple[int, int, int, int],
+        color: Color,
         diameter: float,
+        rim: Color,
     ) -> None:
         """Put opaque discs on top of the picture that was drawn last.
+
+        One after the other, each with its rim: however many overlap, they are told
+        from what is below, whatever colour that has.
 
         Parameters
         ----------
         rows, columns : ndarray of float, shape (m,)
             Their middles, in pixels.
-        color : tuple of int
+        color, rim : tuple of int
             Red, green, blue and alpha, 0 to 255.
         diameter : float
-            In pixels.
+            In pixels, with the rim of one pixel.
         """
+        offsets, inner = disc(diameter), max(diameter - 2, 1.0) / 2
+        inside = (offsets.astype(np.int64) ** 2).sum(axis=1) <= inner**2
+        both = np.array([rim, color], np.uint8).view(np.uint32)[:, 0]
         _kernels.stamp(
             rows.astype(np.int32),
             columns.astype(np.int32),
-            disc(diameter),
-            np.array(color, np.uint8).view(np.uint32)[0],
+            offsets,
+            both[inside.astype(np.intp)],
             _whole(self._picture),
         )
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RasterLayer"]
 
-_RIM = 1  # pixels of the rim around a selected spot, to each side
-
 
 class RasterLayer:
     """An image layer into which spots are drawn.
@@ -116,14 +114,13 @@ class RasterLayer:
         if view.selected is not None:
             chosen = np.flatnonzero(view.selected[rows])
             size = np.clip(SELECTED_SIZE * diameter, SELECTED_PIXELS, largest)
-            # The discs after all rims: those that lie close become one area.
-            for color, across_disc in (
-                (SELECTED_RIM, size),
-                (SELECTED_COLOR, size - 2 * _RIM),
-            ):
-                self._canvas.put(
-                    down[chosen], across[chosen], color, float(across_disc)
-                )
+            self._canvas.put(
+                down[chosen],
+                across[chosen],
+                SELECTED_COLOR,
+                float(size),
+                SELECTED_RIM,
+            )
         self._place(picture, sight, low, pixel)
 
     def _window(self, sight: Sight) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -94,6 +94,20 @@ def test_the_smallest_spots_keep_their_colours(window, theme, qtbot):
     assert vivid.sum() > len(window.viewing.overlay.drawn_rows)
 
 
+@pytest.mark.parametrize("factor", [0.3, 1, 8])
+def test_the_mark_is_a_thin_ring_of_some_size(window, factor, qtbot):
+    row = int(window.viewing.overlay.drawn_rows[7])
+    window.go_to_row(row)
+    window.state.filters.cells = [-7]  # no spots
+    window.viewer.scene.camera.zoom *= factor
+    near = around(window, canvas(window, qtbot), row, reach=70).reshape(141, 141, 3)
+    magenta = (near[..., 0] > 150) & (near[..., 1] < 90) & (near[..., 2] > 150)
+    across = np.flatnonzero(magenta[70])
+    assert 14 <= np.ptp(across) <= 140
+    assert not magenta[66:75, 66:75].any()
+    assert len(across) <= 0.4 * np.ptp(across) + 4
+
+
 def test_nothing_is_drawn_where_nothing_is(window, qtbot):
     """napari draws a point of no size where none is in view."""
     viewer, session = window.viewer, window
