@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from tests._pyramids import Window, shown, write
 
-from napari_seespot import image_layers, volumes
+from napari_seespot import volumes
 from napari_seespot._chunk_reader import reader
 from napari_seespot.image_layers import ImageLayers
 from napari_seespot.volumes import can_be_volume, level_for_volume
@@ -109,7 +109,7 @@ def test_a_huge_image_of_one_level_takes_no_memory(tmp_path, monkeypatch, labels
 
 
 def test_the_level_is_chosen_anew_when_layers_are_hidden(pair, monkeypatch):
-    monkeypatch.setattr(image_layers, "VOLUME_VOXELS", voxels(pair[0])[1])
+    monkeypatch.setattr(volumes, "VOLUME_VOXELS", voxels(pair[0])[1])
     viewer = ViewerModel()
     layers = ImageLayers(viewer)
     one, other = (layers.add(image) for image in pair)

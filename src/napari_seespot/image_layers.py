@@ -10,7 +10,7 @@ from napari_seespot.crops import CROP_VOXELS, crop, voxel_at
 from napari_seespot.errors import NotFoundError, StateError
 from napari_seespot.failure_marks import FailureMarks
 from napari_seespot.screen import Screen
-from napari_seespot.volumes import VOLUME_VOXELS, can_be_volume, level_for_volume
+from napari_seespot.volumes import VolumeLevels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,8 +64,7 @@ class ImageLayers:
         self.screen = Screen(waits=defer is None, place=self._place)
         self._layers: list[Any] = []
         self._contrast = ContrastSearch()
-        self._levels: dict[ChannelImage, int] = {}  # that were chosen for 3-D
-        self._too_large: frozenset[str] = frozenset()  # names that were told
+        self._volumes = VolumeLevels()
         self._marks = FailureMarks(viewer)
         self._text: Any = None
         self._asked = self._closed = False
@@ -115,11 +114,10 @@ class ImageLayers:
         self.screen.show(image, layer)
         self._put(layer)
         layer.events.set_data.connect(self._on_sliced)
-        layer.events.visible.connect(self._on_visible)
+        layer.events.visible.connect(self._choose_levels)
         if image.kind == "image":
             layer.led = self._leads
         self._choose_levels()
-        self._on_sliced()
         return layer
 
     def _put(self, layer: Any) -> None:
@@ -143,10 +141,6 @@ class ImageLayers:
             if self.screen.layer_of(image) is event.value:
                 self.screen.hide(image)
 
-    def _on_visible(self, _event: Any = None) -> None:
-        self._choose_levels()
-        self._on_sliced()
-
     def _place(self, layer: Any) -> Sequence[float]:
         """Return where a layer is sliced, in voxels of its level 0."""
         place: Sequence[float] = layer.world_to_data(self.viewer.dims.point)
@@ -154,35 +148,19 @@ class ImageLayers:
 
     def _choose_levels(self, _event: Any = None) -> None:
         """In 3-D, show the finest level that can be drawn; in 2-D, napari's choice."""
-        flat = self.viewer.dims.ndisplay == 2
-        images = [i for i in self.screen.images if self.layer_of(i) is not None]
-        seen = max(1, sum(bool(self.layer_of(image).visible) for image in images))
-        for image in images:
-            layer = self.layer_of(image)
-            chosen = self._levels.pop(image, None)
-            if not layer.multiscale or layer.locked_data_level != chosen:
-                continue  # the user has chosen one
-            level = None if flat else level_for_volume(image, VOLUME_VOXELS // seen)
-            if level is not None:
-                self._levels[image] = level
-            if level != chosen:
-                layer.locked_data_level = level
-        self._tell_too_large([] if flat else images)
-        self._on_sliced()
-
-    def _tell_too_large(self, images: Sequence[ChannelImage]) -> None:
-        """Say, once in each turn to 3-D, what is not shown there and why."""
-        large = [image for image in images if not can_be_volume(image.arrays[-1])]
-        names = frozenset(image.name for image in large if self.layer_of(image).visible)
-        before, self._too_large = self._too_large, names
-        if names != before:
+        layers = {image: self.layer_of(image) for image in self.screen.images}
+        there = {image: layer for image, layer in layers.items() if layer is not None}
+        before = self._volumes.too_large
+        self._volumes.choose(there, flat=self.viewer.dims.ndisplay == 2)
+        if self._volumes.too_large != before:
             self._say(0)  # what is pending follows at the next poll
-        if news := names - before:
+        if news := self._volumes.too_large - before:
             self._tell(
                 f"{', '.join(sorted(news))}: too large to be shown in 3-D, without a "
                 "smaller level of resolution. Use 'Crop at full resolution' in the "
                 "Images dock to see a part."
             )
+        self._on_sliced()
 
     # --- drawing
 
@@ -239,8 +217,8 @@ class ImageLayers:
 
     def _say(self, pending: int) -> None:
         lines = [f"Loading {pending:,} image chunks"] if pending else []
-        if self._too_large:
-            lines.append(f"Too large for 3-D: {', '.join(sorted(self._too_large))}")
+        if large := self._volumes.too_large:
+            lines.append(f"Too large for 3-D: {', '.join(sorted(large))}")
         text = "\n".join(lines)
         if self._text is None:
             if not text:
@@ -370,7 +348,7 @@ class ImageLayers:
         for image in self.screen.images:
             layer = self.screen.layer_of(image)
             layer.events.set_data.disconnect(self._on_sliced)
-            layer.events.visible.disconnect(self._on_visible)
+            layer.events.visible.disconnect(self._choose_levels)
             if image.kind == "image":
                 layer.led = False
         self.screen.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_seespot._level_array import LevelArray
     from napari_seespot.images import ChannelImage
 
@@ -13,6 +15,7 @@ __all__ = [
     "TEXTURE_LIMIT",
     "VOLUME_BYTES",
     "VOLUME_VOXELS",
+    "VolumeLevels",
     "can_be_volume",
     "level_for_volume",
 ]
@@ -57,3 +60,42 @@ def level_for_volume(image: ChannelImage, voxels: int) -> int | None:
             return number
     coarsest = image.arrays[-1]
     return coarsest.level if can_be_volume(coarsest) else None
+
+
+class VolumeLevels:
+    """The levels that the layers of one viewer show in 3-D.
+
+    Attributes
+    ----------
+    too_large : frozenset of str
+        Names of visible images that cannot be shown in 3-D, while that is asked for.
+    """
+
+    def __init__(self) -> None:
+        self.too_large: frozenset[str] = frozenset()
+        self._chosen: dict[ChannelImage, int] = {}
+
+    def choose(self, layers: Mapping[ChannelImage, Any], *, flat: bool) -> None:
+        """Lock the layers to the finest levels that can be drawn together.
+
+        A level that the user has locked stays.
+
+        Parameters
+        ----------
+        layers : mapping of ChannelImage to napari layer
+        flat : bool
+            In 2-D the choice is napari's again.
+        """
+        seen = [image for image, layer in layers.items() if layer.visible]
+        large = [image for image in seen if not can_be_volume(image.arrays[-1])]
+        self.too_large = frozenset(() if flat else (image.name for image in large))
+        voxels = VOLUME_VOXELS // max(1, len(seen))
+        for image, layer in layers.items():
+            chosen = self._chosen.pop(image, None)
+            if not layer.multiscale or layer.locked_data_level != chosen:
+                continue
+            level = None if flat else level_for_volume(image, voxels)
+            if level is not None:
+                self._chosen[image] = level
+            if level != chosen:
+                layer.locked_data_level = level
