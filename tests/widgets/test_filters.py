@@ -279,6 +279,65 @@ def test_any_other_column_is_added(dock, session, wait):
     assert dock.columns["cell_id"].plot.ends == (2, 4)
 
 
+def test_a_column_that_was_added_is_taken_away(dock, session, wait):
+    assert all(shown.close_button.native.isHidden() for shown in dock.columns.values())
+    dock.add_column.value = "z"
+    session.state.filters.ranges.update({"z": (2.0, 9.0), "r": (0.0, None)})
+    wait()
+    shown = dock.columns["z"]
+    assert shown.plot.ends == (2.0, 9.0)
+    assert not shown.close_button.native.isHidden()
+    assert shown.close_button.tooltip == "Take the filter of z away"
+    shown.close_button.changed.emit(True)
+    wait()
+    assert "z" not in dock.columns
+    assert "z" in dock.add_column.choices
+    assert shown not in [*dock._ranges]
+    assert dict(session.state.filters.ranges) == {"r": (0.0, None)}
+    passes = session.dataset.spots.to_pandas()
+    passes = passes[passes["status"].isin(session.state.filters.status)]
+    assert session.view.mask.count == (passes["r"] >= 0).sum()
+    session.undo()  # the filter is back, and so that it can be seen
+    assert dock.columns["z"].plot.ends == (2.0, 9.0)
+    dock.columns["z"].close_button.changed.emit(True)
+    dock.add_column.value = "z"
+    assert dock.columns["z"].plot.ends == (None, None)
+
+
+def test_a_column_without_a_range_is_taken_away(dock, session, wait):
+    before = session.view
+    dock.add_column.value = "z"
+    wait()
+    dock.columns["z"].close_button.changed.emit(True)
+    assert "z" not in dock.columns
+    assert session.view is before
+    dock._on_close_column("z")  # a second click that was on its way
+    assert "z" in dock.add_column.choices
+
+
+def test_channels_that_are_filtered_elsewhere_are_told(dock, session):
+    filters = session.state.filters
+    assert dock._elsewhere_row.native.isHidden()
+    filters.channels = {"561", "488"}
+    assert not dock._elsewhere_row.native.isHidden()
+    assert dock.elsewhere.value == "Also filtered in Spots: channels 488, 561"
+    assert all(box.value for box in dock.boxes["chan"].values())
+    filters.channels = {"514"}
+    assert dock.elsewhere.value == "Also filtered in Spots: channel 514"
+    session.state.color_by = "unmixed_chan"
+    filters.status = {"unchanged", "removed"}
+    filters.channels = {"514", "removed"}
+    assert dock.elsewhere.value == "Also filtered in Spots: channels 514, removed"
+    filters.channels = set()
+    assert dock.elsewhere.value == "Also filtered in Spots: no channel passes"
+    dock.clear_elsewhere.changed.emit(True)
+    assert filters.channels is None
+    assert dock._elsewhere_row.native.isHidden()
+    session.undo()
+    assert filters.channels == set()
+    assert not dock._elsewhere_row.native.isHidden()
+
+
 def test_filters_are_saved_under_a_name(dock, session, viewer):
     session.state.filters.ranges["r"] = (0.5, None)
     dock.save_set.changed.emit(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QPainter, QPen, QTextOption
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["ChartView"]
 
 _MARGIN = 6.0
+_TIP = (
+    "Point at a mark to read it; a click selects what it counts (Shift adds, Alt "
+    "subtracts), where there is something to select. Right button: save or copy."
+)
 _STEPS: dict[Any, int] = {
     Qt.Key.Key_Right: 1,
     Qt.Key.Key_Down: 1,
@@ -65,6 +69,7 @@ class ChartView(QWidget):
         self._cell: Cell | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setToolTip(_TIP)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -167,6 +172,12 @@ class ChartView(QWidget):
         self.menu_button.move(self.width() - self.menu_button.width() - 1, 2)
 
     # ---- the mouse
+
+    def event(self, event: Any) -> bool:  # Qt's name
+        """Explain the chart where nothing is pointed at: a mark has its own tip."""
+        if event.type() == QEvent.Type.ToolTip and QToolTip.isVisible():
+            return True
+        return bool(super().event(event))
 
     def mouseMoveEvent(self, event: Any) -> None:  # Qt's name
         """Point out what is under the pointer, and say what it is."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import Container, Label, LineEdit
+from magicgui.widgets import Container, Label, LineEdit, PushButton
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_seespot.columns import NULL_BOOL
 from napari_seespot.densities import histogram
 from napari_seespot.errors import StateError
 from napari_seespot.typed import BOOLEANS
+from napari_seespot.widgets._flow import flow_row
 from napari_seespot.widgets._range_histogram import Axis, Ends, RangeHistogram
 
 if TYPE_CHECKING:
@@ -87,12 +87,22 @@ class ColumnFilter(Container[Any]):
         Emitted with the column and the range, while it is dragged too.
     failed : psygnal.Signal
         Emitted with what is wrong about a range that was typed.
+    closed : psygnal.Signal
+        Emitted with the column when it is to be taken away.
+
+    Parameters
+    ----------
+    spots : Spots
+    column : str
+    closable : bool
+        Whether there is a button to take it away.
     """
 
     moved = Signal(str, object)
     failed = Signal(Exception)
+    closed = Signal(str)
 
-    def __init__(self, spots: Spots, column: str) -> None:
+    def __init__(self, spots: Spots, column: str, closable: bool = False) -> None:
         super().__init__(labels=False)
         self.margins = (0, 0, 0, 0)
         self.column = column
@@ -102,23 +112,21 @@ class ColumnFilter(Container[Any]):
             for side in ("at least", "at most")
         )
         title = Label(value=_title(column), tooltip=tip)
-        head = Container[Any](
-            widgets=[title, self.low, self.high],
-            layout="horizontal",
-            labels=False,
-        )
-        head.margins = (0, 0, 0, 0)
         title.native.setAlignment(
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         )
-        title.native.setSizePolicy(
-            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred
+        self.close_button = PushButton(
+            text="\N{MULTIPLICATION SIGN}",
+            tooltip=f"Take the filter of {column} away",
+            visible=closable,
         )
+        self.close_button.native.setAccessibleName(f"Remove {column}")
+        self.close_button.changed.connect(lambda: self.closed.emit(self.column))
         for edit in (self.low, self.high):
             edit.native.setPlaceholderText("any")
-            width = edit.native.fontMetrics().horizontalAdvance("-0000.00")
-            edit.native.setFixedWidth(width + 16)
             edit.native.editingFinished.connect(self._on_typed)
+        ends = flow_row(self.low, self.high, digits=6)  # which stay together
+        head = flow_row(title, ends, self.close_button, grow=[title])
         self.plot = RangeHistogram(tip)
         self.plot.show_axis(axis_of(spots, column))
         self.plot.dragged.connect(self._on_dragged)

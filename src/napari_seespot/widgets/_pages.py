@@ -41,6 +41,7 @@ class Pages(QWidget):
         self.tabs.setUsesScrollButtons(True)
         self.tabs.setExpanding(False)
         self.tabs.setDrawBase(False)
+        self.tabs.setToolTip("Pages of this dock; the arrow keys turn them")
         layout.addWidget(self.tabs)
         self._pages: dict[str, QWidget] = {}
         for name, widgets in pages.items():

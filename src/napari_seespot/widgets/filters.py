@@ -21,8 +21,10 @@ from napari_seespot.spots import STATUSES
 from napari_seespot.widgets._column_filter import ColumnFilter, count_column
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._flow import flow_grid, flow_row, narrow
 from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Job, Worker
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -72,11 +74,8 @@ class FiltersWidget(SessionDock):
             text="Only valid spots",
             tooltip="Spots that passed the pipeline's gates: r > 0.25, dist < 1.25 ...",
         )
-        self.cells = LineEdit(
-            label="Cells", tooltip="Numbers of cells, such as 12, 40-45; empty: any"
-        )
+        self.cells = LineEdit(tooltip="Numbers of cells, such as 12, 40-45; empty: any")
         self.highlight = ComboBox(
-            label="Highlight",
             choices=[*_HIGHLIGHTS],
             tooltip="Fade all other spots on the image",
         )
@@ -92,8 +91,15 @@ class FiltersWidget(SessionDock):
         self.save_name = LineEdit(tooltip="A name for the present filters")
         self.save_set = PushButton(text="Save", tooltip="Keep them under that name")
         self.delete_set = PushButton(text="Delete", tooltip="Forget those of that name")
+        self.elsewhere = Label(value="")
+        self.clear_elsewhere = PushButton(
+            text="Clear", tooltip="Let the spots of all channels pass"
+        )
+        self._elsewhere_row = flow_row(
+            self.elsewhere, self.clear_elsewhere, grow=[self.elsewhere]
+        )
         self._classes, self._ranges = (Container[Any](labels=False) for _ in "12")
-        self._cells_row = _row(self.cells, labels=True)
+        self._cells_row = flow_row(Label(value="Cells"), self.cells, grow=[self.cells])
         self._body = self._lay_out()
         self._worker = Worker("seespot-filters")
         self._counter = Worker("seespot-filter-counts")
@@ -110,24 +116,36 @@ class FiltersWidget(SessionDock):
     def _lay_out(self) -> Container[Any]:
         for part in (self._classes, self._ranges):
             part.margins = (0, 0, 0, 0)
-        self.message.native.setWordWrap(True)
+        for label in (self.counts, self.message, self.elsewhere):
+            wrap(label)
+        for box in (self.saved, self.add_column, self.highlight):
+            narrow(box, 12)
         body = Container[Any](
             labels=False,
             widgets=[
                 self.counts,
                 self.message,
-                _row(self.saved, self.reset),
+                flow_row(self.saved, self.reset, grow=[self.saved]),
+                self._elsewhere_row,
                 self._classes,
                 self.valid_only,
                 self._cells_row,
-                _row(self.highlight, labels=True),
+                flow_row(
+                    Label(value="Highlight"), self.highlight, grow=[self.highlight]
+                ),
                 Label(value="<b>Ranges</b>"),
                 self._ranges,
                 self.add_column,
                 Label(value="<b>Keep these filters</b>"),
-                _row(self.save_name, self.save_set, self.delete_set),
+                flow_row(
+                    self.save_name,
+                    self.save_set,
+                    self.delete_set,
+                    grow=[self.save_name],
+                ),
             ],
         )
+        body.margins = (6, 6, 6, 6)
         self.add_scrolled(body)
         return body
 
@@ -140,6 +158,7 @@ class FiltersWidget(SessionDock):
         self.saved.changed.connect(self._on_use_set)
         self.save_set.changed.connect(self._on_save_set)
         self.delete_set.changed.connect(self._on_delete_set)
+        self.clear_elsewhere.changed.connect(lambda: self._set("channels", None))
 
     def _build(self, session: Session) -> None:
         dataset, spots = session.dataset, session.dataset.spots
@@ -151,7 +170,7 @@ class FiltersWidget(SessionDock):
                 boxes[name].changed.connect(partial(self._on_box, by))
         for by, boxes in self.boxes.items():
             self._classes.append(Label(value=f"<b>{_CLASSES[by]}</b>"))
-            self._classes.extend(_in_pairs(boxes))
+            self._classes.append(flow_grid(*boxes.values()))
         self.valid_only.visible = "valid_spot" in spots.columns
         self._cells_row.visible = "cell_id" in spots.columns
         self.columns = {}
@@ -163,9 +182,11 @@ class FiltersWidget(SessionDock):
         session = self._session
         if session is None or column in self.columns:
             return
-        shown = ColumnFilter(session.dataset.spots, column)
+        spots = session.dataset.spots
+        shown = ColumnFilter(spots, column, column not in _first_columns(spots))
         shown.moved.connect(self._on_moved)
         shown.failed.connect(self._report)
+        shown.closed.connect(self._on_close_column)
         self.columns[column] = shown
         self._ranges.append(shown)
         shown.show_ends(session.state.filters.ranges.get(column, (None, None)))
@@ -225,6 +246,7 @@ class FiltersWidget(SessionDock):
             allowed = getattr(filters, by)
             for name, box in boxes.items():
                 box.value = allowed is None or name in allowed
+        self._show_elsewhere(session)
         self.valid_only.value = filters.valid_only
         self.cells.value = _cells_text(filters.cells)
         self.highlight.value = str(session.state.highlight or "nothing")
@@ -234,6 +256,17 @@ class FiltersWidget(SessionDock):
             shown.show_ends(filters.ranges.get(column, (None, None)))
         self._showing = False
         self._count(view)
+
+    def _show_elsewhere(self, session: Session) -> None:
+        """Tell of the one filter that has its boxes in the *Spots* dock."""
+        channels = session.state.filters.channels
+        self._elsewhere_row.visible = channels is not None
+        if channels is not None:
+            known = [*session.dataset.spots.channels, "removed"]
+            names = [name for name in known if name in channels]
+            kind = "channel" if len(names) == 1 else "channels"
+            text = f"{kind} {', '.join(names)}" if names else "no channel passes"
+            self.elsewhere.value = f"Also filtered in Spots: {text}"
 
     def _count(self, view: View) -> None:
         """Tell how many pass; counted beside the window, newest wins."""
@@ -333,6 +366,22 @@ class FiltersWidget(SessionDock):
         self._showing = False
         self._rest()
 
+    def _on_close_column(self, name: str) -> None:
+        """Take a column's filter away, and with it what it let not pass."""
+        session = self._session
+        if session is None or name not in self.columns:
+            return
+        shown = self.columns.pop(name)
+        self._pending.pop(name, None)
+        self._ranges.remove(shown)
+        shown.native.hide()
+        shown.native.deleteLater()
+        with session.one_change():  # not a part of the drag before
+            session.state.filters.ranges.pop(name, None)
+        self._showing = True
+        self.add_column.reset_choices()
+        self._showing = False
+
     def _on_reset(self) -> None:
         if self._session is not None:
             with self._session.one_change():
@@ -428,18 +477,6 @@ def _discard(container: Container[Any]) -> None:
     for widget in list(container):
         container.remove(widget)
         widget.native.deleteLater()
-
-
-def _in_pairs(boxes: dict[str, CheckBox]) -> list[Container[Any]]:
-    """Return check boxes two in a row: a dock is narrow, and screens are low."""
-    listed = list(boxes.values())
-    return [_row(*listed[k : k + 2]) for k in range(0, len(listed), 2)]
-
-
-def _row(*widgets: Any, labels: bool = False) -> Container[Any]:
-    row = Container[Any](widgets=list(widgets), layout="horizontal", labels=labels)
-    row.margins = (0, 0, 0, 0)
-    return row
 
 
 def _close(*workers: Worker | Any) -> None:

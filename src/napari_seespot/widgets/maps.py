@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, Label, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, Label, SpinBox
 from qtpy.QtCore import QEvent, QObject
 
 from napari_seespot.errors import SeeSpotError
@@ -19,6 +19,7 @@ from napari_seespot.plots.map_charts import (
     map_limits,
 )
 from napari_seespot.widgets._chart_dock import ChartDock
+from napari_seespot.widgets._flow import flow_row, narrow
 from napari_seespot.widgets._frame_table import FrameTable
 from napari_seespot.widgets._map_layer import MapLayer
 from napari_seespot.widgets._tile_pointer import TilePointer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import napari.viewer
+    from magicgui.widgets import Container
     from qtpy.QtWidgets import QWidget
 
     from napari_seespot.maps import SpatialMap
@@ -75,6 +77,7 @@ class MapsWidget(ChartDock):
         self.pointer = TilePointer(self.chart)
         self.table = FrameTable("Hottest tiles")
         self.table.setToolTip("Double click or Enter: go there. Ctrl+C copies.")
+        narrow(self.measure_box, 12)
         size = _labelled("Tiles (um)", self.tile_box)
         fewest = _labelled("Hottest tiles, with spots at least", self.fewest_box)
         self._content.extend(
@@ -83,6 +86,7 @@ class MapsWidget(ChartDock):
         layout = self._content.native.layout()
         layout.addWidget(self.chart)
         self._content.append(fewest)
+        layout.addWidget(fewest.native)  # below the chart
         layout.addWidget(self.table)
         layout.addStretch(1)
         for box in (self.measure_box, self.tile_box):
@@ -254,13 +258,8 @@ class _ParentWatch(QObject):
 
 
 def _labelled(text: str, widget: Any) -> Container[Any]:
-    label = Label(value=text)
-    row: Container[Any] = Container(
-        layout="horizontal", labels=False, widgets=[label, widget]
-    )
-    row.margins = (0, 0, 0, 0)
     widget.native.setAccessibleName(text)
-    return row
+    return flow_row(Label(value=text), widget, grow=[widget])
 
 
 def _drop_layer(dock: MapsWidget, *_: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from magicgui.widgets import (
@@ -21,6 +21,8 @@ from magicgui.widgets import (
 from napari_seespot.coloring import class_colors
 from napari_seespot.spots import STATUSES
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._flow import flow_row, narrow
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +57,8 @@ class SpotsWidget(SessionDock):
     ----------
     viewer : napari.Viewer
     """
+
+    preferred_height: ClassVar[int] = 300
 
     # napari hands the viewer to the parameter with exactly this annotation.
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -99,7 +103,12 @@ class SpotsWidget(SessionDock):
             name: CheckBox(text=name, tooltip=_STATUS_TIPS[name]) for name in STATUSES
         }
         self.channels = {
-            name: CheckBox(text=session.dataset.label(name)) for name in spots.channels
+            name: CheckBox(
+                text=session.dataset.label(name),
+                tooltip=f"Show the spots of channel {session.dataset.label(name)}: "
+                "unmixed to it where the colours tell that, else detected in it",
+            )
+            for name in spots.channels
         }
         self.ranges = {
             name: _range_slider(spots.column(name), name, tip)
@@ -138,6 +147,9 @@ class SpotsWidget(SessionDock):
             step=1,
             tooltip="Spots this many planes before and behind are shown, fainter",
         )
+        for label in (self.counts, self.drawn):
+            wrap(label)
+        narrow(self.color_by, 10)
         self.slab.native.setDecimals(1)  # magicgui's own two are for micrometres
         self.picture = ComboBox(
             label="Draw as",
@@ -179,6 +191,7 @@ class SpotsWidget(SessionDock):
         if self.ranges:
             rows += [_heading("Quality")]
             rows += [_below(slider) for slider in self.ranges.values()]
+        buttons = [self.reset, self.undo, self.redo]
         return [
             *rows,
             self.valid_only,
@@ -186,11 +199,11 @@ class SpotsWidget(SessionDock):
             *map(
                 _labelled, (self.point_size, self.slab, self.picture, self.max_points)
             ),
-            _row(self.reset, self.undo, self.redo),
+            flow_row(*buttons, grow=buttons),
         ]
 
     def _check_row(self, name: str, box: CheckBox) -> Container[Any]:
-        return _row(self._swatches[name], box)
+        return flow_row(self._swatches[name], box, grow=[box])
 
     def _connect(self) -> None:
         changes: dict[Any, Any] = {
@@ -395,9 +408,7 @@ def _heading(text: str) -> Label:
 
 
 def _labelled(widget: Any) -> Container[Any]:
-    row = Container(widgets=[widget], labels=True)
-    row.margins = (0, 0, 0, 0)
-    return row
+    return flow_row(Label(value=widget.label), widget, grow=[widget])
 
 
 def _below(widget: Any) -> Container[Any]:
@@ -405,9 +416,3 @@ def _below(widget: Any) -> Container[Any]:
     rows = Container(widgets=[Label(value=widget.label), widget], labels=False)
     rows.margins = (0, 0, 0, 0)
     return rows
-
-
-def _row(*widgets: Any) -> Container[Any]:
-    row = Container(widgets=list(widgets), layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row

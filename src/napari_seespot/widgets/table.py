@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import ComboBox, Container, Label, LineEdit, PushButton
-from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtCore import QEvent, QModelIndex, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -27,9 +27,12 @@ from napari_seespot.session import AHEAD
 from napari_seespot.table_rows import LABEL, ordered_rows
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._flow import flow_row
 from napari_seespot.widgets._table_model import SpotTableModel
 from napari_seespot.widgets._wakefulness import Wakefulness
+from napari_seespot.widgets._window_font import fit_table
 from napari_seespot.widgets._worker import Job, Worker
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -79,10 +82,21 @@ class SpotTableView(QTableView):
         assert columns is not None
         # Fixed: Qt must not ask each of a million rows for its height.
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         rows.hide()
-        columns.setDefaultSectionSize(self.fontMetrics().horizontalAdvance("0") * 12)
         columns.setSectionsMovable(True)
+        self._fit()
+
+    def _fit(self) -> None:
+        fit_table(self)
+        columns = self.horizontalHeader()
+        assert columns is not None  # Qt makes one
+        columns.setDefaultSectionSize(self.fontMetrics().horizontalAdvance("0") * 12)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Give rows and columns the room that another font needs."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._fit()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Label, fly or copy; all other keys are Qt's."""
@@ -116,9 +130,7 @@ class TableWidget(SessionDock):
         self._order = ("spot_id", False)
         self._stale = True
         self._showing = False
-        self.which = ComboBox(
-            label="Show", choices=[*_SHOWN], tooltip="Which spots the table holds"
-        )
+        self.which = ComboBox(choices=[*_SHOWN], tooltip="Which spots the table holds")
         self.counts = Label(value="")
         self.message = Label(value="")
         self.label_text = LineEdit(
@@ -129,10 +141,10 @@ class TableWidget(SessionDock):
             tooltip="Give the label to the chosen rows; empty: take it away",
         )
         self.hotkeys = LineEdit(
-            label="Keys 1-9",
             value=", ".join(_hotkeys()),
             tooltip="What 1, 2, ... write into the chosen rows; 0 takes it away",
         )
+        self.hotkeys.native.setCursorPosition(0)  # as its beginning is to be seen
         self.copy_button = PushButton(
             text="Copy", tooltip="Copy the chosen rows (Ctrl+C)"
         )
@@ -157,18 +169,20 @@ class TableWidget(SessionDock):
     # ---- building
 
     def _lay_out(self) -> Container[Any]:
-        body = Container[Any](
-            labels=False, widgets=[_row(self.which, labels=True), self.counts]
-        )
+        which = flow_row(Label(value="Show"), self.which, grow=[self.which])
+        body = Container[Any](labels=False, widgets=[which, self.counts])
+        for label in (self.counts, self.message):
+            wrap(label)
         layout = body.native.layout()
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.table, 1)
         self.table.setMinimumHeight(120)
+        buttons = [self.copy_button, self.save_button]
         for part in (
             self.message,
-            _row(self.label_text, self.set_label),
-            _row(self.hotkeys, labels=True),
-            _row(self.copy_button, self.save_button),
+            flow_row(self.label_text, self.set_label, grow=[self.label_text]),
+            flow_row(Label(value="Keys 1-9"), self.hotkeys, grow=[self.hotkeys]),
+            flow_row(*buttons, grow=buttons),
         ):
             body.append(part)
             layout.addWidget(part.native)  # below the table
@@ -423,12 +437,6 @@ def _hotkeys() -> list[str]:
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")][:9]
-
-
-def _row(*widgets: Any, labels: bool = False) -> Container[Any]:
-    row = Container[Any](widgets=list(widgets), layout="horizontal", labels=labels)
-    row.margins = (0, 0, 0, 0)
-    return row
 
 
 def _close(*workers: Worker | Any) -> None:
