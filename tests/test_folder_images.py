@@ -11,7 +11,7 @@ from napari_seespot import _ome_zarr, images
 from napari_seespot._requests import Answer
 from napari_seespot.errors import ImageError
 from napari_seespot.sources import _folder_images
-from napari_seespot.sources._folder_images import lazy_images
+from napari_seespot.sources._folder_images import Together, lazy_images
 
 CHANNELS = ("488", "514")
 
@@ -73,6 +73,14 @@ def test_one_document_tells_the_format_while_folders_are_listed(
     assert made["488"].channel == "488"
     assert asked == [f"{root}/image_tile_fusing/fused/channel_488.zarr/zarr.json"]
     assert opened.rounds == [(["488", "514"], {name == "new"})]
+
+
+def test_addresses_that_a_server_tells(asked, opened):
+    uris = {c: f"s3://bucket/new/{c}.zarr" for c in CHANNELS}
+    together = Together(uris, {}, None)
+    assert together.open("514").channel == "514"
+    assert asked == []  # nothing of that store is looked at before it is wanted
+    assert opened.rounds == [(["488", "514"], {False})]
 
 
 def test_a_local_folder_is_not_asked_beforehand(spots, asked, opened, tmp_path):

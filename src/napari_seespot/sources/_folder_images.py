@@ -12,7 +12,7 @@ from napari_seespot.dataset import LazyMapping
 from napari_seespot.sources import _layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from napari_seespot._addresses import StorageOptions
     from napari_seespot.errors import ImageError
@@ -28,7 +28,8 @@ _PEEK_SECONDS = 1.0
 def lazy_images(
     location: Location, spots: Spots, storage: StorageOptions | None
 ) -> LazyMapping[ChannelImage]:
-    peek = _Peek(location, spots.channels, storage)
+    likely = [f"{_layout.FUSED}/channel_{channel}.zarr" for channel in spots.channels]
+    peek = _Peek(map(location.uri_of, likely), storage)
     paths = _layout.find_images(location)
     uris = {channel: location.uri_of(path) for channel, path in paths.items()}
     first = {c: uris[c] for c in spots.channels if c in uris}
@@ -48,23 +49,19 @@ def lazy_images(
 
 
 class _Peek:
-    """Finds out, while folders are listed, in which format the images are.
+    """Finds out, while other things are read, in which format the images are.
 
     They are then opened by the documents of that one format, all at once.
     """
 
     def __init__(
-        self,
-        location: Location,
-        channels: Sequence[str],
-        storage: StorageOptions | None,
+        self, addresses: Iterable[str], storage: StorageOptions | None
     ) -> None:
-        first = min(channels, default="none")
-        address = location.uri_of(f"{_layout.FUSED}/channel_{first}.zarr")
+        address = min(addresses, default="")
         self._thread = threading.Thread(
             target=_peek, args=(address, storage), name="seespot-peek", daemon=True
         )
-        if channels and kind_of(address) != "file":
+        if address and kind_of(address) != "file":
             self._thread.start()
 
     def wait(self) -> None:
@@ -87,7 +84,7 @@ class Together:
         uris: Mapping[str, str],
         genes: Mapping[str, str],
         storage: StorageOptions | None,
-        peek: _Peek,
+        peek: _Peek | None = None,
     ) -> None:
         self._uris = uris
         self._peek = peek
@@ -103,7 +100,8 @@ class Together:
 
         with self._lock:
             if channel not in self._opened and channel not in self._errors:
-                self._peek.wait()
+                if self._peek is not None:
+                    self._peek.wait()
                 left = {c: u for c, u in self._uris.items() if c not in self._opened}
                 images, errors = open_channels(
                     left, genes=self._genes, storage=self._storage
