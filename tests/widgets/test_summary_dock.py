@@ -340,8 +340,14 @@ def test_every_page_without_rows_columns_and_pairs(dock, viewer, make_dataset, q
                 chart.grab()
     turn(dock, qtbot, "Quality")
     assert dock._note.value == "This table has no column r and no dist."
+    for name in ("r", "dist", "r_dist"):  # nothing is left of the table before
+        assert not dock.views[name].chart.marks
+        assert "no such column" in dock.views[name].chart.caption
     turn(dock, qtbot, "Pair")
     assert dock._note.value == "A pair needs two spot channels."
+    assert dock.pair_page.summed is None
+    assert not any(view.chart.marks for view in dock.pair_page.views.values())
+    assert len(dock.pair_page.statistics.frame) == 0
     sessions.attach(viewer, None)
     assert dock._hint.visible
 

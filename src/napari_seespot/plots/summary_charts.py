@@ -28,6 +28,7 @@ __all__ = [
     "channels_chart",
     "chart_colors",
     "histogram_chart",
+    "no_column",
     "ratio_chart",
     "status_chart",
 ]
@@ -207,6 +208,16 @@ def histogram_chart(
         ),
         caption=caption,
         data=table,
+    )
+
+
+def no_column(*names: str) -> Chart:
+    """Return what stands in the place of a chart of columns that a table lacks."""
+    return Chart(
+        f"No {' and no '.join(names)}",
+        x=Axis(shown=False),
+        y=Axis(shown=False),
+        caption="The table has no such column.",
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, PushButton
+import pandas as pd
+from magicgui.widgets import ComboBox, PushButton
 
 from napari_seespot.figures import overview_page
 from napari_seespot.plots.chart_menu import ask_path
+from napari_seespot.plots.charts import Chart
 from napari_seespot.plots.exports import PICTURES, save_page
 from napari_seespot.plots.overview_charts import overview_charts
+from napari_seespot.plots.summary_charts import no_column
+from napari_seespot.widgets._flow import flow_row, narrow
 from napari_seespot.widgets._frame_table import FrameTable
 
 if TYPE_CHECKING:
@@ -65,12 +69,12 @@ class PairPage:
         self.save_button = PushButton(
             text="Save page…", tooltip="Panels and numbers as PNG, SVG or PDF"
         )
-        boxes = (self.pair_box, self.axes_box, self.save_button)
-        self._row = Container[Any](layout="horizontal", labels=False, widgets=boxes)
-        self._row.margins = (0, 0, 0, 0)
+        boxes = (self.pair_box, self.axes_box)
         for box in boxes:
-            box.native.setMinimumWidth(60)
-            box.native.setAccessibleName(box.tooltip)
+            narrow(box, 12)
+        for widget in (*boxes, self.save_button):
+            widget.native.setAccessibleName(widget.tooltip)
+        self._row = flow_row(*boxes, self.save_button, grow=boxes)
         self.statistics = FrameTable("Statistics of the pair")
         self.views = {
             name: new_chart() for name in ("picture", "r", "dist", "channels")
@@ -93,6 +97,8 @@ class PairPage:
     def show_view(self, view: View | None) -> None:
         """Offer the pairs of a view, with the one that it shows; None: of nothing."""
         self._view = view
+        if view is None or view.pair is None:
+            self._clear()
         with self.pair_box.changed.blocked():
             self.pair_box.reset_choices()
             if view is not None and view.pair is not None:
@@ -114,8 +120,14 @@ class PairPage:
         numbers = summed.statistics.rename("value").rename_axis("statistic")
         self.statistics.show_frame(numbers.to_frame())
         charts = overview_charts(summed, lines=self._lines)
-        for name, chart in charts.items():
-            self.views[name].show_chart(chart)
+        for name, view in self.views.items():
+            view.show_chart(charts.get(name, no_column(name)))
+
+    def _clear(self) -> None:
+        self.summed = None
+        self.statistics.show_frame(pd.DataFrame())
+        for view in self.views.values():
+            view.show_chart(Chart(""))
 
     @property
     def _lines(self) -> bool:

@@ -13,6 +13,7 @@ from napari_seespot.plots.sankey import sankey_chart
 from napari_seespot.plots.summary_charts import (
     channels_chart,
     histogram_chart,
+    no_column,
     status_chart,
 )
 from napari_seespot.summary import compare_summary, status_table
@@ -85,6 +86,8 @@ def quality_parts(
             counted = histogram(spots, name, _BINS, **options)
             yield name, histogram_chart(counted, dataset, by, label)
     if missing:
+        for name in (*missing, "r_dist"):  # what another table had
+            yield name, no_column(*missing)
         yield "say", f"This table has no column {' and no '.join(missing)}."
         return
     picture = density(spots, "r", "dist", 128, **options)
