@@ -750,8 +750,10 @@ def test_a_plane_that_fails_for_good_is_tried_three_times(planes, server, fault)
     server.faults[CHUNK] = [fault] * 100
     assert not planes[7].any()
     assert len(server.requests) in ((3,) if fault == 503 else (3, 4, 5, 6))
-    ((level, chunk, _),) = planes.image.failures
+    ((level, chunk, why),) = planes.image.failures
     assert (level, chunk) == (0, (0, 0, 0))
+    if fault == 503:
+        assert why in ("SlowDown", "HTTP status 503 Service Unavailable")
 
 
 def test_a_refused_plane_is_a_failure(planes, server):
@@ -922,10 +924,8 @@ def test_all_requests_of_a_chunk_share_one_time_limit(
     server.requests.clear()
     server.faults[path] = ["hang"] * 9
     reader().clear()
-    begin = time.monotonic()
     assert not image.arrays[0][3, :9, :9].any()
-    assert time.monotonic() - begin < 10  # not three times 30
-    assert len(server.requests) == 1
+    assert len(server.requests) == 1  # none after the time is over
     ((*_, why),) = image.failures
     assert why == "no answer in time"
 
