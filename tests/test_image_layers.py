@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -270,3 +271,40 @@ def test_a_level_that_the_user_locked_stays(pair):
     viewer.dims.ndisplay = 3
     viewer.dims.ndisplay = 2
     assert layer.locked_data_level == 1
+
+
+@pytest.mark.parametrize(("painting", "turns"), [(0.01, 3), (0.5, 2)])
+def test_where_painting_takes_long_more_layers_are_drawn_a_turn(
+    pair, monkeypatch, painting, turns
+):
+    """A layer takes 20 ms here: two fit into a turn, or five where painting is slow."""
+    window, viewer = Window(), ViewerModel()
+    layers = ImageLayers(viewer, window.defer)
+    for image, _ in pair:
+        layers.add(image)
+    window.settle(layers)
+    window.turn()
+    now = 0.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+
+    class Slow:
+        stale = visible = True
+
+        def refresh(self, **_):
+            nonlocal now
+            now += 0.02
+
+    for _ in range(2):  # the first time it is not known how long painting takes
+        layers._queue.update({Slow(): False for _ in range(5)})
+        layers.viewer = SimpleNamespace(layers=[*layers._queue])
+        layers._drawn()
+        count = 0
+        while layers._queue:
+            window.turn()
+            now += painting
+            count += 1
+    assert count <= turns
+    assert painting > 0.1 or count == 3
+    monkeypatch.undo()
+    layers.viewer = viewer
+    layers.close()

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["ImageLayers", "appearance"]
 
 _POLL_MS = 40
-_TURN_S = 0.03  # of slicing layers, after which the window gets its turn
+# Slicing layers takes so long, then the window gets its turn. Where painting takes
+# long (OpenGL in software), fewer and longer turns show all of a step sooner.
+_TURN_S, _LONG_TURN_S = 0.03, 0.1
 _TEXT = "napari-seespot-loading"
 
 
@@ -70,6 +72,8 @@ class ImageLayers:
         self._asked = self._closed = False
         self._again = (defer or _never)(self._poll, _POLL_MS)
         self._leads = defer is not None
+        self._turned = 0.0  # when the window got its turn, with layers left to draw
+        self._painting = 0.0  # s that it took then
         self._queue: dict[Any, bool] = {}  # layers to refresh, thumbnails too
         self._drawn = (defer or _never)(self._draw, 0)
         viewer.dims.events.ndisplay.connect(self._choose_levels)
@@ -178,11 +182,15 @@ class ImageLayers:
             if getattr(layer, "stale", False) and layer.visible:
                 self._queue.setdefault(layer, False)
         begin = time.perf_counter()
-        while self._queue and time.perf_counter() - begin < _TURN_S:
+        if self._turned:
+            self._painting = begin - self._turned
+        turn = min(max(_TURN_S, self._painting / 2), _LONG_TURN_S)
+        while self._queue and time.perf_counter() - begin < turn:
             layer = next(iter(self._queue))
             thumbnail = self._queue.pop(layer)
             if layer in self.viewer.layers:
                 layer.refresh(extent=False, thumbnail=thumbnail, highlight=False)
+        self._turned = time.perf_counter() if self._queue else 0.0
         if self._queue:
             self._drawn()
 
