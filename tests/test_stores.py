@@ -809,22 +809,21 @@ def test_a_folder_that_is_gone_is_no_black_image(tmp_path, blocks):
     assert "no longer there" in why
 
 
-def test_a_server_without_ranges_is_asked_once_a_chunk(server, blocks):
-    files, values = blocks
-    serve(server, files)
+def test_a_server_without_ranges_is_asked_once_a_chunk(planes, server, blocks, request):
+    _, values = blocks
     server.ranges = False
-    image = ChannelImage.open(f"{server.url}/a.zarr", channel="488")
-    server.requests.clear()
-    reader().clear()
     for z in range(0, 128, 4):
-        np.testing.assert_array_equal(image.arrays[0][z], values[z])
+        np.testing.assert_array_equal(planes[z], values[z])
     spans = [span for _, _, span in server.requests]
-    assert spans == ["bytes=0-1023", None]  # after the first it is known
+    first = ["bytes=0-1023"]  # after this it is known; obstore takes no such answer
+    tried = first * 2 if "obstore" in request.node.callspec.id else first
+    assert spans == [*tried, None]
     server.ranges = True
     reader().clear()
-    image.retry()
-    np.testing.assert_array_equal(image.arrays[0][7], values[7])
-    assert all(span is not None for _, _, span in server.requests[2:])
+    planes.image.retry()
+    server.requests.clear()
+    np.testing.assert_array_equal(planes[7], values[7])
+    assert all(span is not None for _, _, span in server.requests)
 
 
 def test_obstore_reads_what_zarr_decodes_too(server, bucket, pyramids, hurried):
