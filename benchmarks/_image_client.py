@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QApplication
 CANVAS = (1000, 800)
 ZOOM = 1 / (0.24 * 4)  # one pixel of the screen is a voxel of level 2
 JUMP_UM, STEP_UM = 700.0, 4.0
+WALK_UM = 16.0  # from one block of a chunk of level 2 to the next
 CONTRAST = (100.0, 200.0)
 QUIET = 1.0  # s without anything to do
 
@@ -39,6 +40,7 @@ class Watch:
 
     def run(self, act, layers, pending) -> dict[str, float]:
         """Do something; return what it took until all was there, and sharp."""
+        old = {id(layer): middle_row(layer) for layer in layers()}
         before, begin = stats(self.url), time.perf_counter()
         stall, first, done, last = 0.0, None, None, begin
         act()
@@ -47,7 +49,8 @@ class Watch:
             now = time.perf_counter()
             stall, last = max(stall, now - last), now
             shown = layers()
-            if first is None and shown and all(map(has_picture, shown)):
+            new = shown and all(is_new(layer, old.get(id(layer))) for layer in shown)
+            if first is None and new:
                 first = now - begin
             settled = shown and not pending()
             if settled and (done or all(map(is_sharp, shown))):
@@ -75,12 +78,19 @@ def plane_of(layer):
     return view, layer.data_level, layer.corner_pixels
 
 
+def plane_number(layer, level: int) -> int:
+    """Return the plane that a level is to show: napari rounds, this package looks."""
+    depth, planes = layer.data[0].shape[-3], layer.data[level].shape[-3]
+    point = layer.world_to_data(WORLD["point"])[-3]
+    if WORLD["kind"] == "seespot":
+        return int((np.round(point) + 0.5) * planes / depth)
+    return int(np.clip(np.round(point * planes / depth), 0, planes - 1))
+
+
 def expected_row(layer, number: int) -> np.ndarray:
     """Return the true voxels of the middle row of what a layer shows."""
     view, level, corners = plane_of(layer)
-    factor = layer.data[0].shape[-3] / layer.data[level].shape[-3]
-    point = layer.world_to_data(WORLD["point"])[-3]
-    z = int(np.clip(np.round(point / factor), 0, layer.data[level].shape[-3] - 1))
+    z = plane_number(layer, level)
     y = int(corners[0, -2]) + view.shape[-2] // 2
     xs = int(corners[0, -1]) + np.arange(view.shape[-1])
     chunks = [(z // 128, y // 128, int(x) // 128) for x in xs]
@@ -89,9 +99,18 @@ def expected_row(layer, number: int) -> np.ndarray:
     return rows[kinds, xs % 128]
 
 
-def has_picture(layer) -> bool:
-    """Whether anything of the image shows."""
-    return bool(np.asarray(layer._slice.image.view).max() > 0)
+def middle_row(layer) -> np.ndarray:
+    """Return the middle row of what a layer shows."""
+    view, _, _ = plane_of(layer)
+    return view[view.shape[-2] // 2].copy()
+
+
+def is_new(layer, before: np.ndarray | None) -> bool:
+    """Whether another picture shows than before, be it a coarse one."""
+    row = middle_row(layer)
+    return bool(row.max() > 0) and not (
+        before is not None and before.shape == row.shape and (row == before).all()
+    )
 
 
 def is_sharp(layer) -> bool:
@@ -105,7 +124,7 @@ def is_sharp(layer) -> bool:
 
 
 TEMPLATES = templates()
-WORLD: dict = {"point": None, "level": 2, "layers": []}
+WORLD: dict = {"point": None, "level": 2, "layers": [], "kind": ""}
 
 
 def look(viewer, z_um: float) -> None:
@@ -176,8 +195,20 @@ def open_today(viewer, url: str):
     return add
 
 
-def main(kind: str, url: str) -> None:
-    """Open, look, jump, step."""
+def summed(steps: list[dict[str, float]]) -> dict[str, float]:
+    """Return what a walk took: of a step in the median, at most, and in all."""
+    return {
+        "sharp": float(np.median([step["sharp"] for step in steps])),
+        "slowest": max(step["sharp"] for step in steps),
+        "stall": max(step["stall"] for step in steps),
+        "requests": sum(step["requests"] for step in steps),
+        "bytes": sum(step["bytes"] for step in steps),
+    }
+
+
+def main(kind: str, url: str, steps: int) -> None:
+    """Open, look, jump, step, walk."""
+    WORLD["kind"] = kind
     viewer = napari.Viewer(show=True)
     viewer.window.resize(CANVAS[0] + 400, CANVAS[1] + 150)
     watch = Watch(url)
@@ -208,10 +239,13 @@ def main(kind: str, url: str) -> None:
     found["first"] = watch.run(begin_looking, shown, asked)
     found["jump"] = watch.run(lambda: look(viewer, JUMP_UM), shown, asked)
     found["step"] = watch.run(lambda: look(viewer, JUMP_UM + STEP_UM), shown, asked)
+    places = [JUMP_UM - WALK_UM * number for number in range(1, steps + 1)]
+    walk = [watch.run(partial(look, viewer, z), shown, asked) for z in places]
+    found["walk"] = summed(walk)
     found["canvas"] = list(viewer.canvas.size)
     print(json.dumps(found), flush=True)
     viewer.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -26,7 +27,10 @@ TINY = {
 }
 """Rows by benchmark: of those about spots."""
 
-ON_A_SCREEN = {"add_overlay", "first_spots", "recolour", "z_step"}
+OTHERS = {"images": ("--latency-ms", "1", "--steps", "2")}
+"""Arguments by benchmark: of those that make something else small."""
+
+ON_A_SCREEN = {"add_overlay", "first_spots", "images", "recolour", "z_step"}
 
 
 def run(name, *arguments):
@@ -36,17 +40,18 @@ def run(name, *arguments):
         text=True,
         check=False,
         timeout=280,
-        env={**os.environ, "BENCHMARK_RUNS": "1"},
+        # nothing is installed for a comparison
+        env={**os.environ, "BENCHMARK_RUNS": "1", "SEESPOT_BASELINE_PYTHON": "none"},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("name", sorted(TINY))
+@pytest.mark.parametrize("name", sorted({*TINY, *OTHERS}))
 def test_a_benchmark_prints_its_results(name, request):
     if name in ON_A_SCREEN:
         request.getfixturevalue("qapp")  # there is a screen, as in the tests of docks
-    results = run(name, TINY[name])
+    results = run(name, *OTHERS.get(name, (TINY.get(name),)))
     assert results
     for result in results:
         assert set(result) == FIELDS
@@ -59,6 +64,36 @@ def test_a_benchmark_prints_its_results(name, request):
     assert len(set(names)) == len(names)
 
 
+def test_a_missing_baseline_is_told(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    baseline = importlib.import_module("_baseline")
+    monkeypatch.setattr(baseline, "user_cache_path", lambda _name: tmp_path)
+
+    def fail(*_):
+        raise subprocess.CalledProcessError(1, "pip")
+
+    monkeypatch.setattr(baseline, "_install", fail)
+    monkeypatch.delenv(baseline.BASELINE_ENV, raising=False)
+    python, why = baseline.baseline_python()
+    assert python is None
+    assert "pip install 'napari[pyqt6]==" in why
+    assert "napari-ome-zarr" in why
+    assert "SEESPOT_BASELINE_PYTHON" in why
+    monkeypatch.setattr(
+        baseline, "_install", lambda folder, *_: folder.mkdir(parents=True)
+    )
+    made, why = baseline.baseline_python()
+    assert (Path(made).name, why) == ("python", "")
+    monkeypatch.setattr(baseline, "_install", fail)
+    assert baseline.baseline_python() == (made, "")  # it is there
+    monkeypatch.setenv(baseline.BASELINE_ENV, "/elsewhere/python")
+    assert baseline.baseline_python() == ("/elsewhere/python", "")
+    monkeypatch.setenv(baseline.BASELINE_ENV, "none")
+    python, why = baseline.baseline_python()
+    assert python is None
+    assert "left out" in why
+
+
 def test_each_benchmark_of_spots_is_tried():
     files = {path.stem for path in BENCHMARKS.glob("[!_]*.py")}
-    assert set(TINY) <= files
+    assert {*TINY, *OTHERS} <= files
