@@ -24,7 +24,9 @@ from napari_seespot.layers import (
     save_look,
 )
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._flow import flow_row, narrow
 from napari_seespot.widgets._worker import Worker
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,9 +95,9 @@ class ImagesWidget(SessionDock):
             [self.contrast_button, self.crop_button],
             [self.save_button, self.load_button, self.retry_button],
         ):
-            line: Container[Any] = Container(layout="horizontal", labels=False)
-            line.extend(row)
-            self.content.append(line)
+            self.content.append(flow_row(*row, grow=row))
+        narrow(self.image, 12)
+        wrap(self.text)
         self.content.append(self.text)
         self.add_scrolled(self.content)
         self.content.enabled = False

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_seespot.keys import DOCK_KEYS, KEYS, shortcuts
 from napari_seespot.widgets._dock import scrolled
+from napari_seespot.widgets._placing import Placing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +50,7 @@ class KeysWidget(Container[Any]):
         )
         body: Container[Any] = Container(labels=False, widgets=[self.text])
         self.native.layout().addWidget(scrolled(body))
+        self._placing = Placing(self.native, 400)
         self.show_keys()
         settings = _shortcut_settings()
         settings.events.shortcuts.connect(self.show_keys)  # napari refers to it weakly
