@@ -22,8 +22,8 @@ from napari_seespot.typed import BOOLEANS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_seespot.dataset import Dataset
     from napari_seespot.axis_scales import AxisScale
+    from napari_seespot.dataset import Dataset
     from napari_seespot.gates import Gate
     from napari_seespot.spots import Spots
     from napari_seespot.state import Filters, State

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import napari.viewer
     import numpy as np
 
-    from napari_seespot.plots.pair_picture import Limits
+    from napari_seespot.plots.pair_axes import Limits
     from napari_seespot.resolve import View
     from napari_seespot.session import Session
 
