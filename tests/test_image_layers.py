@@ -256,9 +256,14 @@ def test_a_layer_that_the_user_removed(pair):
     layers = ImageLayers(viewer, window.defer)
     layer = layers.add(pair[0][0])
     viewer.layers.remove(layer)
-    window.turn()
     assert layers.screen.images == ()
-    assert layers.add(pair[0][0]) is not layer
+    window.turn()
+    again = layers.add(pair[0][0])
+    assert again is not layer
+    viewer.layers.remove(again)
+    viewer.add_layer(layer)  # by undo, or a script
+    viewer.dims.point = (40, 0, 0)
+    np.testing.assert_array_equal(shown(layer), true_plane(layer, pair[0][1]))
     layers.close()
 
 

@@ -143,7 +143,16 @@ class ImageLayers:
         """Read nothing any more for a layer that was removed."""
         for image in self.screen.images:
             if self.screen.layer_of(image) is event.value:
-                self.screen.hide(image)
+                self._let_go(image)
+
+    def _let_go(self, image: ChannelImage) -> None:
+        layer = self.screen.layer_of(image)
+        self.screen.hide(image)
+        if layer is not None:  # it may live on, with nobody who has it drawn
+            layer.events.set_data.disconnect(self._on_sliced)
+            layer.events.visible.disconnect(self._choose_levels)
+            if image.kind == "image":
+                layer.led = False
 
     def _place(self, layer: Any) -> Sequence[float]:
         """Return where a layer is sliced, in voxels of its level 0."""
@@ -354,11 +363,7 @@ class ImageLayers:
         for event in self._events:
             event.disconnect(self._on_step)
         for image in self.screen.images:
-            layer = self.screen.layer_of(image)
-            layer.events.set_data.disconnect(self._on_sliced)
-            layer.events.visible.disconnect(self._choose_levels)
-            if image.kind == "image":
-                layer.led = False
+            self._let_go(image)
         self.screen.close()
         self.viewer.canvas.overlays.pop(_TEXT, None)
 
