@@ -228,8 +228,14 @@ def test_the_note_leaves_the_pointer_free(make_window, qtbot, monkeypatch, share
     plot.hovered.emit((100.0, 100.0))
     assert not note.geometry().contains(pointer)
     assert (note.geometry().center().y() > pointer.y()) == (share < 0.5)
+    note.show_text("a spot that was chosen elsewhere", 0.05)
+    assert note.isVisible()
+    qtbot.waitUntil(lambda: not note.isVisible())
+    note.show_text("gone soon", 0.05)
     long = " · ".join(["some more words"] * 9)
     note.show_text(long)
+    qtbot.wait(100)
+    assert note.text() == long
     assert note.height() >= note.heightForWidth(note.width())
     assert plot.rect().contains(note.geometry())
 
@@ -295,6 +301,16 @@ def test_docks_are_tabs_where_there_is_no_room(make_window, qtbot):
     qtbot.waitUntil(widget.native.isVisible)  # the newest is in front
     assert tabs_of(filters) == {"Spots", "Channel pairs"}
     assert main_of(viewer).height() == HEIGHT
+    for name in ("Maps", "Table", "Summary"):
+        open_dock(viewer, name)
+        qtbot.wait(50)
+    bars = main_of(viewer).findChildren(
+        QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly
+    )
+    (bar,) = (bar for bar in bars if bar.isVisible())
+    for place in range(bar.count()):  # the names can be read
+        text = bar.fontMetrics().horizontalAdvance(bar.tabText(place))
+        assert bar.tabRect(place).width() > text
 
 
 def test_two_docks_are_above_each_other_on_a_high_screen(make_window, qtbot):

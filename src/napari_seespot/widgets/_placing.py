@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -74,8 +74,17 @@ class Placing(QObject):
         self._later.start()  # once napari has done with it, and the tabs are there
 
     def _raise(self) -> None:
-        if self._dock is not None:
-            self._dock.raise_()
+        dock = self._dock
+        main = None if dock is None else dock.parentWidget()
+        if dock is None or not isinstance(main, QMainWindow):
+            return
+        dock.raise_()
+        # Names that are cut to two letters say nothing: the tabs scroll instead.
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        for bar in main.findChildren(QTabBar, options=direct):
+            texts = [bar.tabText(place) for place in range(bar.count())]
+            if dock.windowTitle() in texts:
+                bar.setElideMode(Qt.TextElideMode.ElideNone)
 
     def _share(self) -> None:
         """Give each dock of the side its part of the height."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QLabel
 
@@ -35,9 +36,22 @@ class PlotNote(QLabel):
         self.setWordWrap(True)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
+        self._end = QTimer(self)
+        self._end.setSingleShot(True)
+        self._end.timeout.connect(partial(self.show_text, ""))
 
-    def show_text(self, text: str) -> None:
-        """Show a text; the empty one takes it away."""
+    def show_text(self, text: str, seconds: float = 0) -> None:
+        """Show a text; the empty one takes it away.
+
+        Parameters
+        ----------
+        text : str
+        seconds : float
+            How long it stays, where nobody points at anything; 0: until the next.
+        """
+        self._end.stop()
+        if seconds:
+            self._end.start(int(1000 * seconds))
         self.setText(text)
         self.setVisible(bool(text))
         self.place()

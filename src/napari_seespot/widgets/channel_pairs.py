@@ -58,6 +58,8 @@ _DRAGGED = frozenset({"mask", "selected", "limits"})
 
 _PLOT_HEIGHT = 250  # pixels, its axes included
 
+_NOTE_SECONDS = 6.0  # that a spot chosen elsewhere is told of, over the plot
+
 _DRAG_MS = 250
 """Changes that follow each other faster belong to one movement of the mouse."""
 
@@ -441,7 +443,7 @@ class ChannelPairsWidget(SessionDock):
         spots, pair = session.dataset.spots, session.view.pair
         x, y = (float(spots.intensity(channel)[row]) for channel in pair)
         self.plot.mark((x, y))
-        self._pointed.show_text(describe_row(session.dataset, row, pair))
+        self._pointed.show_text(describe_row(session.dataset, row, pair), _NOTE_SECONDS)
 
     def _on_hovered(self, place: tuple[float, float] | None) -> None:
         session, picture = self._session, self.plot.picture
