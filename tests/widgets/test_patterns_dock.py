@@ -33,7 +33,7 @@ def dock(viewer, session, qtbot):
 
 
 def computed(dock, qtbot):
-    qtbot.wait(430)  # until the state has rested
+    qtbot.wait(600)  # until the state has rested, on a busy machine too
     qtbot.waitUntil(lambda: not dock._worker.busy, timeout=20_000)
     QApplication.processEvents()
 
