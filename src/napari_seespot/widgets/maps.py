@@ -23,6 +23,7 @@ from napari_seespot.widgets._flow import flow_row, narrow
 from napari_seespot.widgets._frame_table import FrameTable
 from napari_seespot.widgets._map_layer import MapLayer
 from napari_seespot.widgets._tile_pointer import TilePointer
+from napari_seespot.widgets._wrapped import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -259,7 +260,9 @@ class _ParentWatch(QObject):
 
 def _labelled(text: str, widget: Any) -> Container[Any]:
     widget.native.setAccessibleName(text)
-    return flow_row(Label(value=text), widget, grow=[widget])
+    label = Label(value=text)
+    wrap(label)
+    return flow_row(label, widget, grow=[widget])
 
 
 def _drop_layer(dock: MapsWidget, *_: Any) -> None:
