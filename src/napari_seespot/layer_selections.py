@@ -19,12 +19,16 @@ import numpy as np
 
 from napari_seespot.errors import StateError
 from napari_seespot.index import Box
+from napari_seespot.layer_places import (
+    layer_of,
+    nothing_selected,
+    outlines,
+    plane_of,
+    voxels_of,
+)
 from napari_seespot.polygons import inside_polygon
-from napari_seespot.volume import origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_seespot.session import Session
 
 __all__ = [
@@ -38,8 +42,6 @@ __all__ = [
 NEAR_UM = 2.0
 """A spot farther from a point than this is another one."""
 
-_CLOSED = ("polygon", "rectangle", "ellipse")
-_ELLIPSE_CORNERS = 180
 _MOST_POINTS = 10_000  # each is looked up by itself
 
 
@@ -124,14 +126,14 @@ def rows_in_shapes(
     session, layer, all_planes
         As in `select_shapes`.
     """
-    layer = _layer(session, layer, "shape_type", "shapes")
+    layer = layer_of(session, layer, "shape_type", "shapes")
     half = session.view.slab_planes + 0.5
     found = [np.zeros(0, np.int64)]
-    for corners in _outlines(layer):
-        outline = _voxels(session, layer, corners)
+    for corners in outlines(layer):
+        outline = voxels_of(session, layer, corners)
         planes = (-np.inf, np.inf)
         if not all_planes:
-            z = _plane_of(session, layer, outline)
+            z = plane_of(session, layer, outline)
             planes = (z - half, z + half)
         found.append(_rows_inside(session, outline[:, -2:], planes))
     return np.unique(np.concatenate(found))
@@ -163,19 +165,19 @@ def nearest_rows(
         When there is no such layer, no point of it is selected, or more than 10,000
         are.
     """
-    layer = _layer(session, layer, "symbol", "points")
+    layer = layer_of(session, layer, "symbol", "points")
     selected = sorted(layer.selected_data)
     if not radius_um > 0:
         raise StateError(f"nothing lies within {radius_um} um", expected="more than 0")
     if not selected:
-        raise _nothing(layer, "point")
+        raise nothing_selected(layer, "point")
     if len(selected) > _MOST_POINTS:
         raise StateError(
             f"{len(selected):,} points of the layer {layer.name} are selected",
             expected=f"{_MOST_POINTS:,} at most",
             hint="Draw a shape around them",
         )
-    places = _voxels(session, layer, np.asarray(layer.data)[selected])
+    places = voxels_of(session, layer, np.asarray(layer.data)[selected])
     rows = (_nearest(session, layer, place, radius_um) for place in places)
     return np.fromiter(rows, np.int64, len(places))
 
@@ -186,7 +188,7 @@ def _nearest(session: Session, layer: Any, place: np.ndarray, radius_um: float) 
     reach = radius_um / voxel
     flat = len(place) == 2
     if flat:
-        place = np.array([_plane_of(session, layer, place[None]), *place])
+        place = np.array([plane_of(session, layer, place[None]), *place])
         reach[0] = session.view.slab_planes + 0.5
     rows = _rows_between(session, place - reach, place + reach)
     away = np.stack([session.dataset.spots.column(a)[rows] for a in "zyx"], axis=1)
@@ -225,88 +227,3 @@ def _mask(session: Session, rows: np.ndarray) -> np.ndarray:
     mask = np.zeros(len(session.dataset.spots), np.bool_)
     mask[rows] = True
     return mask
-
-
-def _layer(session: Session, layer: Any, trait: str, kind: str) -> Any:
-    """Return a layer of shapes or points; the active one where none is given."""
-    session.check_open()
-    if layer is None and session.viewer is not None:
-        layer = session.viewer.layers.selection.active
-    # By what they have: this module serves without napari.
-    if layer is None or not hasattr(layer, trait):
-        what = "no layer" if layer is None else f"the layer {layer.name}"
-        raise StateError(
-            f"{what} is active" if layer is None else f"{what} holds no {kind}",
-            expected=f"a {kind} layer",
-            hint=f"Click a {kind} layer of yours in the layer list, and select in it",
-        )
-    return layer
-
-
-def _nothing(layer: Any, kind: str) -> StateError:
-    return StateError(
-        f"no {kind} of the layer {layer.name} is selected",
-        hint=f"Select {kind}s with the layer's select tool: click one, or drag a box",
-    )
-
-
-def _outlines(layer: Any) -> Iterator[np.ndarray]:
-    """Yield the corners of the selected shapes that have an inside, (m, ndim)."""
-    selected = sorted(layer.selected_data)
-    if not selected:
-        raise _nothing(layer, "shape")
-    kinds = [str(layer.shape_type[place]) for place in selected]
-    if not set(kinds) & set(_CLOSED):
-        raise StateError(
-            f"the selected shapes of the layer {layer.name} have no inside",
-            expected=f"one of {', '.join(_CLOSED)}",
-        )
-    for place, kind in zip(selected, kinds, strict=True):
-        corners = np.asarray(layer.data[place], np.float64)
-        if kind in _CLOSED:
-            yield _ellipse(corners) if kind == "ellipse" else corners
-
-
-def _ellipse(corners: np.ndarray) -> np.ndarray:
-    """Return the outline of the ellipse in a box of four corners."""
-    middle = corners.mean(axis=0)
-    one, other = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    turn = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)[:, None]
-    return np.asarray(middle + np.cos(turn) * one + np.sin(turn) * other)
-
-
-def _voxels(session: Session, layer: Any, places: np.ndarray) -> np.ndarray:
-    """Return places of a layer in voxels: (z, y, x), or (y, x) of a flat layer."""
-    world = np.array([layer.data_to_world(place) for place in places], np.float64)
-    spatial = min(world.shape[1], 3)
-    um = world[:, -spatial:] * [_um(unit) for unit in layer.units[-spatial:]]
-    start, voxel = origin(session.dataset), session.dataset.voxel_size
-    return np.asarray((um - start[-spatial:]) / voxel[-spatial:])
-
-
-def _um(unit: Any) -> float:
-    """Return how many um a unit is; napari takes pixels for what others count in."""
-    if unit.dimensionality != {"[length]": 1}:
-        return 1.0
-    return float((1 * unit).to("micrometer").magnitude)
-
-
-def _plane_of(session: Session, layer: Any, places: np.ndarray) -> float:
-    """Return the z of a shape in voxels; of a flat layer, of what the viewer shows."""
-    if places.shape[1] == 3:
-        z = places[:, 0]
-        if np.ptp(z) > 0.5:
-            raise StateError(
-                f"a shape of the layer {layer.name} lies across the planes",
-                expected="one that was drawn while y is shown against x",
-            )
-        return float(z.mean())
-    viewer = session.viewer
-    n = 0 if viewer is None else viewer.dims.ndim
-    if n < 3 or tuple(viewer.dims.displayed) != (n - 2, n - 1):
-        raise StateError(
-            f"the layer {layer.name} is flat, and no plane of y and x is shown",
-            hint="Leave 3-D, or select through all planes",
-        )
-    start, voxel = origin(session.dataset)[0], session.dataset.voxel_size[0]
-    return float((viewer.dims.point[n - 3] - start) / voxel)
