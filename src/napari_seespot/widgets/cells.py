@@ -159,6 +159,10 @@ class CellsWidget(SessionDock):
             label.native.setWordWrap(True)
         self._body.extend([self.summary, self.visible_only, *buttons, self.picked])
         self.view.setModel(self.model)
+        self.view.setToolTip(
+            "A row a cell: counts before (mixed) and after (unmixed). Choose rows, "
+            "then select their spots; a double click goes there"
+        )
         self.view.setSortingEnabled(True)
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.verticalHeader().setVisible(False)

@@ -80,7 +80,9 @@ class ShareWidget(SessionDock):
         self.pasted = LineEdit(
             tooltip="Paste a Neuroglancer link and press Go: the viewer flies there"
         )
-        self.go = PushButton(text="Go to link")
+        self.go = PushButton(
+            text="Go to link", tooltip="Fly to the place that the pasted link looks at"
+        )
         self.text = Label(value="")
         self._worker = Worker("seespot-link")
         self._body: Container[Any] = Container(labels=False)
