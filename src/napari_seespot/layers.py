@@ -247,7 +247,7 @@ def crop_place(session: Session, row: int | None = None) -> tuple[float, float, 
 
 def marked_place(session: Session) -> tuple[float, float, float] | None:
     """Return where the ring around the marked spot is, in um; None without one."""
-    ring = session.viewing.overlay.layers[-1]
+    ring = session.viewing.overlay.ring
     if not ring.visible or len(ring.data) != 1:
         return None
     z, y, x = (float(value) for value in ring.data_to_world(ring.data[0])[-3:])

@@ -186,6 +186,11 @@ class SpotOverlay:
         """The layers that belong to the overlay now."""
         return (self._pool.layer, self.raster, self._mark.layer)
 
+    @property
+    def ring(self) -> Any:
+        """The layer with the ring around the spot that was marked last."""
+        return self._mark.layer
+
     def world(self, position: tuple[float, ...]) -> tuple[float, ...]:
         """Return a position in voxels as (z, y, x) in um."""
         return tuple(
