@@ -14,15 +14,17 @@ from napari_seespot.widgets._defer import once
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
-def window(qapp, request):
+def window(qapp, request, mock_app_model):
     import napari
 
     experimental = get_settings().experimental
     before, experimental.async_ = experimental.async_, request.param
-    viewer = napari.Viewer(show=False)
-    yield viewer
-    viewer.close()
-    experimental.async_ = before
+    try:
+        viewer = napari.Viewer(show=False)
+        yield viewer
+        viewer.close()
+    finally:  # or every later test slices in threads
+        experimental.async_ = before
 
 
 @pytest.fixture

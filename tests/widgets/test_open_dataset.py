@@ -860,7 +860,7 @@ def test_settings_without_a_plugin_manager_are_not_asked_at_import():
 
 
 @pytest.fixture
-def window(qapp):
+def window(qapp, mock_app_model):
     import napari
 
     viewer = napari.Viewer(show=False)

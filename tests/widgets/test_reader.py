@@ -22,8 +22,12 @@ PLUGIN = "napari-seespot"
 
 
 @pytest.fixture
-def window(qapp):
-    """Return napari's viewer in a window that is not shown."""
+def window(qapp, mock_app_model):
+    """Return napari's viewer in a window that is not shown.
+
+    `mock_app_model`: napari's own fixture of a viewer makes it register its commands
+    anew, which the application that there is one of in a process refuses.
+    """
     import napari
 
     viewer = napari.Viewer(show=False)
