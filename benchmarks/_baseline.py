@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BASELINE_ENV", "NONE", "baseline_python", "baseline_version"]
 
 BASELINE_ENV = "SEESPOT_BASELINE_PYTHON"
-"""The environment variable that names another Python that has it, or `NONE`."""
+"""The environment variable that names another Python that has it, or ``none``."""
 
 NONE = "none"
 
@@ -32,7 +32,7 @@ def baseline_python() -> tuple[str | None, str]:
         Why there is none, and how to get one.
     """
     chosen = os.environ.get(BASELINE_ENV, "").strip()
-    if chosen == NONE:
+    if chosen.lower() == NONE:
         return None, f"left out, since {BASELINE_ENV} is {NONE}; unset it to compare"
     if chosen:
         return chosen, ""
