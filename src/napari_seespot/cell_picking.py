@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from napari_seespot.clicks import ClickListener
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.gates import select_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_seespot.gates import SelectMode
     from napari_seespot.session import Session
 
 __all__ = ["CellPicker", "cell_at"]
 
-_CLICK_PIXELS = 4.0  # that a hand may move while it clicks
 
-
-class CellPicker:
+class CellPicker(ClickListener):
     """Listens for clicks while a segmentation of the session is the active layer.
 
     Parameters
@@ -31,25 +26,11 @@ class CellPicker:
     """
 
     def __init__(self, viewer: Any, session: Session) -> None:
-        self._viewer = viewer
+        super().__init__(viewer)
         self._session = session
-        viewer.mouse_drag_callbacks.append(self._on_press)
 
-    def close(self) -> None:
-        """Listen no more."""
-        if self._on_press in self._viewer.mouse_drag_callbacks:
-            self._viewer.mouse_drag_callbacks.remove(self._on_press)
-
-    def _on_press(self, _viewer: Any, event: Any) -> Iterator[None]:
+    def _click(self, event: Any) -> None:
         layer = self._viewer.layers.selection.active
-        if layer is None or not self._is_mask(layer) or event.button != 1:
-            return
-        pressed = np.asarray(event.pos)
-        yield
-        while event.type == "mouse_move":
-            if np.abs(np.asarray(event.pos) - pressed).max() > _CLICK_PIXELS:
-                return  # the view was dragged
-            yield
         cell = cell_at(layer, event)
         if cell:
             adds, takes = "Shift" in event.modifiers, "Alt" in event.modifiers
@@ -66,10 +47,10 @@ class CellPicker:
             return
         self._session.cell_picked.emit(cell)
 
-    def _is_mask(self, layer: Any) -> bool:
+    def _wants(self, active: Any) -> bool:
         images = self._session.viewing.images
-        return any(
-            image.kind == "labels" and images.layer_of(image) is layer
+        return active is not None and any(
+            image.kind == "labels" and images.layer_of(image) is active
             for image in images.screen.images
         )
 

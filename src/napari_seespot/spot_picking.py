@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_seespot.clicks import CLICK_PIXELS, ClickListener
 from napari_seespot.index import Box
 from napari_seespot.points_pool import CANVAS_SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from napari_seespot.session import Session
     from napari_seespot.sight import Sight
 
 __all__ = ["SpotPicker", "spot_at"]
 
-_CLICK_PIXELS = 4.0  # that a hand may move while it clicks, and miss a spot by
 
-
-class SpotPicker:
+class SpotPicker(ClickListener):
     """Listens for clicks on spots.
 
     Parameters
@@ -44,28 +43,17 @@ class SpotPicker:
     """
 
     def __init__(self, viewer: Any, session: Session) -> None:
-        self._viewer = viewer
+        super().__init__(viewer)
         self._session = session
         self.others: list[Callable[[tuple[float, ...]], bool]] = []
-        viewer.mouse_drag_callbacks.append(self._on_press)
 
     def close(self) -> None:
         """Listen no more."""
         self.others.clear()
-        if self._on_press in self._viewer.mouse_drag_callbacks:
-            self._viewer.mouse_drag_callbacks.remove(self._on_press)
+        super().close()
 
-    def _on_press(self, _viewer: Any, event: Any) -> Iterator[None]:
-        if event.button != 1 or not _idle(self._viewer.layers.selection.active):
-            return
-        pressed = np.asarray(event.pos)
-        moved = False
-        yield
-        while event.type == "mouse_move":
-            moved = moved or _is_far(event, pressed)
-            yield
-        if not moved and not _is_far(event, pressed):  # else the view was dragged
-            self._click(event)
+    def _wants(self, active: Any) -> bool:
+        return _idle(active)
 
     def _click(self, event: Any) -> None:
         session = self._session
@@ -80,10 +68,6 @@ class SpotPicker:
         if row is not None:
             session.viewing.overlay.mark(row)
             session.picked.emit(row)
-
-
-def _is_far(event: Any, pressed: np.ndarray) -> bool:
-    return bool(np.abs(np.asarray(event.pos) - pressed).max() > _CLICK_PIXELS)
 
 
 def _idle(layer: Any) -> bool:
@@ -130,7 +114,7 @@ def _nearest(session: Session, sight: Sight, place: np.ndarray) -> int | None:
     um = np.array(session.dataset.voxel_size)
     smallest, largest = CANVAS_SIZES
     radius = np.clip(view.point_size_um / sight.pixel_um, smallest, largest) / 2
-    reach_um = max(_CLICK_PIXELS, radius) * sight.pixel_um
+    reach_um = max(CLICK_PIXELS, radius) * sight.pixel_um
     low, high = (ends.astype(float) for ends in sight.box(view.slab_planes).ends)
     axes = list(sight.displayed)
     low[axes], high[axes] = (place - reach_um / um)[axes], (place + reach_um / um)[axes]

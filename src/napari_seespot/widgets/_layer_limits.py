@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_seespot.dataset import Dataset
     from napari_seespot.session import Session
 
-__all__ = ["LayerLimits", "image_limits"]
+__all__ = ["LayerLimits", "drop_limits", "image_limits"]
 
 
 def image_limits(
@@ -92,3 +92,8 @@ class LayerLimits:
 
     def _on_limits(self, _event: Any = None) -> None:
         self._changed()
+
+
+def drop_limits(limits: LayerLimits, *_: Any) -> None:
+    """Have limits follow nothing more; Qt passes on what it has destroyed as well."""
+    limits.drop()

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QTableView
 from napari_seespot.cells import cell_table, cell_text, rows_of_cells
 from napari_seespot.errors import SeeSpotError
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._rows import row_of
 from napari_seespot.widgets._worker import Worker
 
 if TYPE_CHECKING:
@@ -152,8 +153,8 @@ class CellsWidget(SessionDock):
 
     def _lay_out(self) -> None:
         buttons = [
-            _row(self.show_cells, self.select),
-            _row(self.go, self.save),
+            row_of(self.show_cells, self.select),
+            row_of(self.go, self.save),
         ]
         for label in (self.summary, self.picked):
             label.native.setWordWrap(True)
@@ -315,11 +316,3 @@ class CellsWidget(SessionDock):
             from napari.utils.notifications import show_error
 
             show_error(f"{path}: the cells cannot be exported: {error.strerror}.")
-
-
-def _row(*widgets: Any) -> Container[Any]:
-    row: Container[Any] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False
-    )
-    row.margins = (0, 0, 0, 0)
-    return row

@@ -20,7 +20,12 @@ from napari_seespot.session import AHEAD
 from napari_seespot.spot_facts import Facts, facts_of
 from napari_seespot.widgets import _evidence_text as text
 from napari_seespot.widgets._dock import SessionDock
-from napari_seespot.widgets._layer_limits import LayerLimits, image_limits
+from napari_seespot.widgets._layer_limits import (
+    LayerLimits,
+    drop_limits,
+    image_limits,
+)
+from napari_seespot.widgets._rows import row_of
 from napari_seespot.widgets._theme import plot_theme
 from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Worker
@@ -107,7 +112,7 @@ class EvidenceWidget(SessionDock):
         for worker in (self._numbers, self._pixels):
             self.native.destroyed.connect(partial(Worker.close, worker))
         self.native.destroyed.connect(partial(CropsAhead.drop, self._ahead))
-        self.native.destroyed.connect(partial(_drop_limits, self._limits))
+        self.native.destroyed.connect(partial(drop_limits, self._limits))
         self.follow()
 
     def _make_widgets(self) -> None:
@@ -139,11 +144,11 @@ class EvidenceWidget(SessionDock):
     def _lay_out(self) -> None:
         for label in (self.title, self.verdict, self.key, self.legend, self.fit):
             wrap(label)
-        above = [_row(self.previous, self.following), self.title, self.verdict]
+        above = [row_of(self.previous, self.following), self.title, self.verdict]
         below = [
             self.key,
-            _row(self.own_contrast, self.others),
-            _row(Label(value="±"), self.radius, Label(value="z ±"), self.radius_z),
+            row_of(self.own_contrast, self.others),
+            row_of(Label(value="±"), self.radius, Label(value="z ±"), self.radius_z),
             self.legend,
         ]
         self._body.extend([*above, self.kept, *below])
@@ -386,18 +391,6 @@ class EvidenceWidget(SessionDock):
         facts = self.facts
         if self._session is not None and facts is not None and facts.duplicate:
             self._session.go_to_row(facts.duplicate.row)
-
-
-def _drop_limits(limits: LayerLimits, *_: Any) -> None:
-    limits.drop()
-
-
-def _row(*widgets: Any) -> Container[Any]:
-    row: Container[Any] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False
-    )
-    row.margins = (0, 0, 0, 0)
-    return row
 
 
 def _two_lines(dataset: Dataset, channel: str) -> str:

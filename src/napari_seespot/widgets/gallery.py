@@ -20,7 +20,12 @@ from napari_seespot.spots import STATUSES
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
 from napari_seespot.widgets._evidence_text import spot_tip
-from napari_seespot.widgets._layer_limits import LayerLimits, image_limits
+from napari_seespot.widgets._layer_limits import (
+    LayerLimits,
+    drop_limits,
+    image_limits,
+)
+from napari_seespot.widgets._rows import row_of
 from napari_seespot.widgets._theme import plot_theme
 from napari_seespot.widgets._worker import Worker
 from napari_seespot.widgets._wrapped import wrap
@@ -93,7 +98,7 @@ class GalleryWidget(SessionDock):
         self._lay_out()
         self._connect()
         self.native.destroyed.connect(self._worker.close)
-        self.native.destroyed.connect(partial(_drop_limits, self._limits))
+        self.native.destroyed.connect(partial(drop_limits, self._limits))
         self.follow()
 
     def _make_widgets(self) -> None:
@@ -123,16 +128,16 @@ class GalleryWidget(SessionDock):
         self.text = Label(value="")
 
     def _lay_out(self) -> None:
-        self._seed_row = _row(Label(value="seed"), self.seed)
+        self._seed_row = row_of(Label(value="seed"), self.seed)
         self._body.extend(
             [
                 self.which,
                 self._seed_row,
-                _row(self.order, self.descending),
-                _row(Label(value="n"), self.number, Label(value="±"), self.radius),
+                row_of(self.order, self.descending),
+                row_of(Label(value="n"), self.number, Label(value="±"), self.radius),
                 self.load,
                 self.text,
-                _row(self.save, self.scale, Label(value="px a voxel")),
+                row_of(self.save, self.scale, Label(value="px a voxel")),
             ]
         )
         wrap(self.text)
@@ -399,15 +404,3 @@ class GalleryWidget(SessionDock):
 
 def _positions(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
     return np.stack([dataset.spots.column(axis)[rows] for axis in "zyx"], axis=1)
-
-
-def _drop_limits(limits: LayerLimits, *_: Any) -> None:
-    limits.drop()
-
-
-def _row(*widgets: Any) -> Container[Any]:
-    row: Container[Any] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False
-    )
-    row.margins = (0, 0, 0, 0)
-    return row

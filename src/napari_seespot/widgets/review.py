@@ -20,6 +20,7 @@ from napari_seespot.widgets._review_files import ReviewFiles, tell
 from napari_seespot.widgets._review_setup import ReviewSetup
 from napari_seespot.widgets._review_table import RateTable
 from napari_seespot.widgets._review_text import plan_text, result_text, spot_text
+from napari_seespot.widgets._rows import row_of
 from napari_seespot.widgets._wakefulness import Wakefulness
 from napari_seespot.widgets._worker import Worker
 from napari_seespot.widgets._wrapped import wrap
@@ -106,8 +107,8 @@ class ReviewWidget(SessionDock):
         verdicts = [*self.buttons.values()]
         note: Container[Any] = Container(widgets=[self.remark])
         self.judge_box.extend([self.progress, self.spot])
-        self.judge_box.extend([_row(*verdicts[:2]), _row(*verdicts[2:]), note])
-        self.judge_box.append(_row(self.back, self.forward, self.change))
+        self.judge_box.extend([row_of(*verdicts[:2]), row_of(*verdicts[2:]), note])
+        self.judge_box.append(row_of(self.back, self.forward, self.change))
         above = [self.setup, self.plan, self.begin, self.judge_box, self.result]
         self._body.extend([*above, self.files])
         self._body.native.layout().insertWidget(len(above), self.table)
@@ -357,11 +358,3 @@ class ReviewWidget(SessionDock):
         self.result.value = text
         self.result.visible = bool(text)
         self.table.show_rates(rates)
-
-
-def _row(*widgets: Any) -> Container[Any]:
-    row: Container[Any] = Container(
-        widgets=list(widgets), layout="horizontal", labels=False
-    )
-    row.margins = (0, 0, 0, 0)
-    return row

@@ -28,6 +28,7 @@ from napari_seespot.layer_selections import (
 )
 from napari_seespot.widgets._defer import once
 from napari_seespot.widgets._dock import SessionDock
+from napari_seespot.widgets._rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,22 +138,22 @@ class SelectionWidget(SessionDock):
             widgets=[
                 self.counts,
                 self.message,
-                _row(self.invert, self.clear_button),
+                row_of(self.invert, self.clear_button),
                 self.grow,
                 Label(value="<b>On the image</b>"),
-                _row(self.outline, labels=True),
-                _row(self.mode, labels=True),
+                row_of(self.outline, labels=True),
+                row_of(self.mode, labels=True),
                 self.all_planes,
                 self.draw,
                 self.use_shapes,
                 self.use_points,
-                _row(self.radius, labels=True),
+                row_of(self.radius, labels=True),
                 Label(value="<b>Gates</b>"),
-                _row(self.gate, labels=True),
-                _row(self.use, self.use_all, self.delete),
-                _row(self.gate_name, labels=True),
+                row_of(self.gate, labels=True),
+                row_of(self.use, self.use_all, self.delete),
+                row_of(self.gate_name, labels=True),
                 self.keep,
-                _row(self.save_button, self.load_button),
+                row_of(self.save_button, self.load_button),
             ],
         )
         self.message.visible = False
@@ -298,9 +299,3 @@ class SelectionWidget(SessionDock):
 
     def _report(self, error: Exception) -> None:
         self._say(str(error))
-
-
-def _row(*widgets: Any, labels: bool = False) -> Container[Any]:
-    row = Container[Any](widgets=list(widgets), layout="horizontal", labels=labels)
-    row.margins = (0, 0, 0, 0)
-    return row
